@@ -9,6 +9,9 @@ use crate::error::BatchError;
 /// The most bytes of a batch before compression, and so of one event with its head.
 pub const MAX_BATCH_BYTES: usize = 16 << 20;
 
+/// The most events of a batch. As rows of a table, each takes memory however short it is.
+pub const MAX_BATCH_EVENTS: u64 = 100_000;
+
 /// The level of compression: twice as fast as the default, for a tenth more bytes. The events are
 /// compressed again when they are moved to tables.
 const LEVEL: i32 = 1;
@@ -85,6 +88,9 @@ impl BatchBuilder {
     /// Fails with [`BatchError::Full`] if it belongs into the next batch, and with
     /// [`BatchError::TooLong`] if no batch can hold it. The batch stays as it was.
     pub fn push(&mut self, event: Event<'_>) -> Result<(), BatchError> {
+        if self.events >= MAX_BATCH_EVENTS {
+            return Err(BatchError::Full);
+        }
         let before = self.body.len();
         let fields = event.fields.map(str::as_bytes);
         let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
@@ -102,7 +108,7 @@ impl BatchBuilder {
         if bytes > MAX_BATCH_BYTES || before + bytes > MAX_BATCH_BYTES {
             self.body.truncate(before);
             return Err(if bytes > MAX_BATCH_BYTES {
-                BatchError::TooLong { bytes: event.raw.len(), most: MAX_BATCH_BYTES }
+                BatchError::TooLong { bytes, most: MAX_BATCH_BYTES }
             } else {
                 BatchError::Full
             });
@@ -268,20 +274,33 @@ mod tests {
     #[test]
     fn a_batch_has_a_limit() {
         let mut builder = BatchBuilder::new(Origin::default());
-        let (half, most) = (vec![b'x'; MAX_BATCH_BYTES / 2], vec![b'x'; MAX_BATCH_BYTES - 4]);
-        let event = |raw| Event { raw, time: None, fields: None };
+        let (half, longest) = (vec![b'x'; MAX_BATCH_BYTES / 2], vec![b'x'; MAX_BATCH_BYTES - 4]);
+        fn event(raw: &[u8]) -> Event<'_> {
+            Event { raw, time: None, fields: None }
+        }
         assert_eq!(builder.push(event(&half)), Ok(()));
         let before = builder.bytes();
         assert_eq!(builder.push(event(&half)), Err(BatchError::Full));
         assert_eq!(builder.bytes(), before);
         let too_long = vec![b'x'; MAX_BATCH_BYTES];
+        // The length takes four bytes, and that of the fields one.
+        let most = MAX_BATCH_BYTES;
         let error = builder.push(event(&too_long));
-        assert!(matches!(error, Err(BatchError::TooLong { .. })), "{error:?}");
+        assert_eq!(error, Err(BatchError::TooLong { bytes: most + 4, most }));
+        let error = builder.push(Event { fields: Some("{}"), ..event(&too_long) });
+        assert_eq!(error, Err(BatchError::TooLong { bytes: most + 7, most }));
+        assert_eq!(builder.bytes(), before);
         let batch = builder.finish().unwrap();
         assert_eq!(batch.events, 1);
         assert_eq!(collected(&batch).unwrap()[0].0, half);
         let mut builder = BatchBuilder::new(Origin::default());
-        assert_eq!(builder.push(event(&most)), Ok(()));
+        assert_eq!(builder.push(event(&longest)), Ok(()));
+        let mut builder = BatchBuilder::new(Origin::default());
+        for _ in 0..MAX_BATCH_EVENTS {
+            assert_eq!(builder.push(event(b"x")), Ok(()));
+        }
+        assert_eq!(builder.push(event(b"x")), Err(BatchError::Full));
+        assert_eq!(builder.finish().unwrap().events, MAX_BATCH_EVENTS);
     }
 
     /// Whatever the disk gives back, reading ends with events or an error.

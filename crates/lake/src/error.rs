@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Why a batch cannot be made or read.
@@ -12,7 +12,7 @@ pub enum BatchError {
     /// An event alone has more bytes than a batch can have.
     #[error("an event of {bytes} bytes is too long; the longest has {most}")]
     TooLong {
-        /// The length of the event.
+        /// The bytes of the event: its text, its fields and its head.
         bytes: usize,
         /// The most that an event can have.
         most: usize,
@@ -59,29 +59,51 @@ pub enum WalError {
     /// No space is left on the disk. Nothing of the commit was stored.
     #[error("the disk is full")]
     DiskFull,
-    /// Reading or writing failed. Nothing of the commit was stored.
-    #[error("cannot store events: {0}")]
-    Failed(Arc<rusqlite::Error>),
-    /// A stored batch cannot be read.
-    #[error("batch {number}: {error}")]
-    Batch {
-        /// The number of the batch.
-        number: u64,
-        /// What is wrong with it.
-        error: BatchError,
+    /// Writing failed. Nothing of the commit was stored.
+    #[error("cannot write to {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the database said.
+        source: Arc<rusqlite::Error>,
+    },
+    /// Reading failed.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the database said.
+        source: Arc<rusqlite::Error>,
     },
     /// The log was closed before it answered. Whether the commit was stored is not known.
     #[error("the log of arriving events is closed")]
     Closed,
 }
 
-impl From<rusqlite::Error> for WalError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
+impl WalError {
+    /// Returns what the failure to write to a file is.
+    pub(crate) fn write(path: &Path, source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
-            _ => Self::Failed(Arc::new(error)),
+            _ => Self::Write { path: path.to_owned(), source: Arc::new(source) },
         }
     }
+
+    /// Returns what the failure to read a file is.
+    pub(crate) fn read(path: &Path, source: rusqlite::Error) -> Self {
+        Self::Read { path: path.to_owned(), source: Arc::new(source) }
+    }
+}
+
+/// Why batches cannot be moved from the log to the table, or both cannot be read together.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    /// The log of arriving events cannot be used.
+    #[error(transparent)]
+    Wal(#[from] WalError),
+    /// The table cannot be used.
+    #[error(transparent)]
+    Table(#[from] TableError),
 }
 
 /// Why the table of events cannot be used.
@@ -98,6 +120,20 @@ pub enum TableError {
     /// The log of the table, or a file of it, cannot be read or written.
     #[error("the table of events cannot be used: {0}")]
     Table(#[from] deltalake_core::DeltaTableError),
+    /// A file of the table cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: parquet::errors::ParquetError,
+    },
+    /// Rows cannot be put together.
+    #[error("cannot put rows together: {0}")]
+    Rows(#[from] deltalake_core::arrow::error::ArrowError),
+    /// The log of the table says what cannot be.
+    #[error("the log of the table of events is damaged: it has {0}")]
+    Log(String),
     /// Other processes committed each time.
     #[error("other processes write to the table of events all the time")]
     Busy,

@@ -18,8 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The steps from an empty file to the newest form. A step is never changed once it is released.
 const STEPS: &[M<'_>] = &[M::up(
+    // The id is `APPLICATION_ID`. It is set together with the tables: a file that has them is ours.
     // AUTOINCREMENT: the number of a batch is never used again, even if all are removed.
-    "CREATE TABLE batches (
+    "PRAGMA application_id = 1399871340;
+    CREATE TABLE batches (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         received INTEGER NOT NULL,
         index_name TEXT NOT NULL,
@@ -52,6 +54,12 @@ pub(super) fn open_to_write(path: &Path, options: WalOptions) -> Result<Connecti
     let open = || {
         let connection = Connection::open(path)?;
         connection.busy_timeout(PATIENCE)?;
+        Ok(connection)
+    };
+    let mut connection = open().map_err(|source| failed(path, source))?;
+    // The settings below change the file, which must not be that of another program.
+    check(&connection, path, Empty::Accepted)?;
+    let set = || {
         // These two hold only if they come before the first table.
         connection.pragma_update(None, "page_size", 16384)?;
         connection.pragma_update(None, "auto_vacuum", "incremental")?;
@@ -62,14 +70,11 @@ pub(super) fn open_to_write(path: &Path, options: WalOptions) -> Result<Connecti
         if let Some(most) = options.most_pages {
             connection.pragma_update(None, "max_page_count", most)?;
         }
-        Ok(connection)
+        Ok(())
     };
-    let mut connection = open().map_err(|source| failed(path, source))?;
-    check(&connection, path)?;
+    set().map_err(|source| failed(path, source))?;
     let migrations = Migrations::from_slice(STEPS);
     migrations.to_latest(&mut connection).map_err(|error| form(path, error.to_string()))?;
-    let marked = connection.pragma_update(None, "application_id", APPLICATION_ID);
-    marked.map_err(|source| failed(path, source))?;
     Ok(connection)
 }
 
@@ -82,19 +87,35 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, WalError> {
         Ok(connection)
     };
     let connection = open().map_err(|source| failed(path, source))?;
-    check(&connection, path)?;
+    check(&connection, path, Empty::Refused)?;
     Ok(connection)
 }
 
-/// Refuses the file of another program, and that of a newer version of this one.
-fn check(connection: &Connection, path: &Path) -> Result<(), WalError> {
-    let number = |name: &str| {
-        let value = connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+/// What to do with a database that nobody has written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    /// It becomes ours.
+    Accepted,
+    /// It is not a log yet.
+    Refused,
+}
+
+/// Refuses the file of another program, and that of a newer version of this one. Changes nothing.
+fn check(connection: &Connection, path: &Path, empty: Empty) -> Result<(), WalError> {
+    let number = |sql: &str| {
+        let value = connection.query_row(sql, [], |row| row.get::<_, i32>(0));
         value.map_err(|source| failed(path, source))
     };
-    let (id, version) = (number("application_id")?, number("user_version")?);
-    if id != APPLICATION_ID && (id, version) != (0, 0) {
-        return Err(form(path, "it is the database of another program".to_owned()));
+    let (id, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    if id != APPLICATION_ID {
+        // Other programs leave both numbers at zero, too.
+        let is_empty =
+            (id, version) == (0, 0) && number("SELECT count(*) FROM sqlite_schema")? == 0;
+        return match (is_empty, empty) {
+            (true, Empty::Accepted) => Ok(()),
+            (true, Empty::Refused) => Err(form(path, "nothing was stored in it yet".to_owned())),
+            (false, _) => Err(form(path, "it is the database of another program".to_owned())),
+        };
     }
     if usize::try_from(version).is_ok_and(|version| version > STEPS.len()) {
         let newest = STEPS.len();
@@ -110,4 +131,45 @@ fn failed(path: &Path, source: rusqlite::Error) -> WalError {
 
 fn form(path: &Path, reason: String) -> WalError {
     WalError::Form { path: path.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pragma(connection: &Connection, name: &str) -> String {
+        let value = connection.pragma_query_value(None, name, |row| row.get(0));
+        match value.unwrap() {
+            rusqlite::types::Value::Integer(number) => number.to_string(),
+            rusqlite::types::Value::Text(text) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_steps_alone_mark_the_file_as_ours() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        Migrations::from_slice(STEPS).to_latest(&mut connection).unwrap();
+        assert_eq!(pragma(&connection, "application_id"), APPLICATION_ID.to_string());
+    }
+
+    #[test]
+    fn commits_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wal.sqlite");
+        let most_pages = Some(5000);
+        let options = WalOptions { most_pages, ..WalOptions::default() };
+        let connection = open_to_write(&path, options).unwrap();
+        for (name, expected) in [
+            ("journal_mode", "wal"),
+            // 2 is FULL: each commit is synced, and not only each checkpoint.
+            ("synchronous", "2"),
+            // 2 is INCREMENTAL.
+            ("auto_vacuum", "2"),
+            ("page_size", "16384"),
+            ("max_page_count", "5000"),
+        ] {
+            assert_eq!(pragma(&connection, name), expected, "{name}");
+        }
+    }
 }

@@ -23,14 +23,15 @@ use tokio::sync::oneshot;
 use crate::batch::Batch;
 use crate::error::WalError;
 pub use reader::{StoredBatch, WalReader, WalSize};
-use writer::Order;
+use writer::{Order, Writer};
 
 /// How the log of arriving events is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalOptions {
-    /// The most compressed bytes that may wait to be stored; more are refused as [`WalError::Busy`].
+    /// The most bytes of commits, batches compressed, that may wait to be stored; more are refused as
+    /// [`WalError::Busy`].
     pub most_waiting: usize,
-    /// The most compressed bytes that share a transaction, apart from a commit that alone has more.
+    /// The most bytes of commits that share a transaction, apart from a commit that alone has more.
     pub most_together: usize,
     /// The most pages that the file may have; `None` for as many as the disk has room for.
     pub most_pages: Option<u32>,
@@ -54,8 +55,12 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// Returns the bytes that it has in memory, about.
     fn bytes(&self) -> usize {
-        self.batches.iter().map(Batch::compressed_bytes).sum()
+        let batches = self.batches.iter().map(|batch| size_of::<Batch>() + batch.compressed_bytes());
+        let marks = self.marks.iter();
+        let marks = marks.map(|mark| size_of::<Mark>() + mark.key.len() + mark.value.len());
+        size_of::<Self>() + batches.chain(marks).sum::<usize>()
     }
 }
 
@@ -104,7 +109,8 @@ impl Wal {
         let waiting = Arc::new(AtomicUsize::new(0));
         let (orders, received) = channel();
         let counter = waiting.clone();
-        let work = move || writer::run(connection, &received, &counter, options.most_together);
+        let writer = Writer::new(connection, path.to_owned());
+        let work = move || writer.run(&received, &counter, options.most_together);
         let thread = std::thread::Builder::new().name("wal".to_owned()).spawn(work);
         let thread = thread.map_err(|error| WalError::Form {
             path: path.to_owned(),
@@ -147,7 +153,7 @@ impl Wal {
     }
 
     /// Removes the batches up to this number. Call it when they are stored elsewhere. They are still
-    /// there if the answer is an error.
+    /// there if the answer is an error. Their room is given back to the disk later, some at a time.
     ///
     /// # Errors
     /// Fails if the log is closed.

@@ -1,6 +1,6 @@
 //! Reading the log of arriving events, in this process or another one, while it is written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -34,9 +34,13 @@ pub struct WalSize {
     pub set_aside: u64,
 }
 
+/// What a batch takes in memory beside its events.
+const BYTES_OF_BATCH: u64 = 4096;
+
 /// A reader of the log. There may be any number of them.
 #[derive(Debug)]
 pub struct WalReader {
+    path: PathBuf,
     connection: Connection,
 }
 
@@ -46,40 +50,62 @@ impl WalReader {
     /// # Errors
     /// Fails if there is no such log, or if it cannot be read.
     pub fn open(path: &Path) -> Result<Self, WalError> {
-        Ok(Self { connection: form::open_to_read(path)? })
+        Ok(Self { path: path.to_owned(), connection: form::open_to_read(path)? })
     }
 
-    /// Keeps what is read from now on as it is at this moment, whatever is written or removed.
+    /// Keeps what is read from now on as it is at this moment, whatever is written or removed, until the
+    /// reader is dropped.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read, or if something is held already.
+    pub fn hold(&self) -> Result<(), WalError> {
+        let hold = || {
+            self.connection.execute_batch("BEGIN")?;
+            // The moment is that of the first read, however little it reads.
+            let first = "SELECT number FROM batches LIMIT 1";
+            self.connection.query_row(first, [], |_| Ok(())).optional()
+        };
+        self.read(hold()).map(drop)
+    }
+
+    fn read<T>(&self, found: Result<T, rusqlite::Error>) -> Result<T, WalError> {
+        found.map_err(|source| WalError::read(&self.path, source))
+    }
+
+    /// Returns the largest number that a batch has had, removed ones included; 0 if there was none.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
-    pub fn hold(&self) -> Result<(), WalError> {
-        // The moment is that of the first read.
-        self.connection.execute_batch("BEGIN")?;
-        self.size().map(drop)
+    pub fn last_number(&self) -> Result<u64, WalError> {
+        let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'batches'";
+        let last = self.connection.query_row(sql, [], |row| row.get(0)).optional();
+        Ok(self.read(last)?.unwrap_or(0))
     }
 
     /// Returns the batches after a number, in order: as many as have `most_bytes` together before
-    /// compression, but at least one if there is one.
+    /// compression, each with 4 KiB for itself, but at least one if there is one.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn after(&self, number: u64, most_bytes: u64) -> Result<Vec<StoredBatch>, WalError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT number, received, index_name, sourcetype, source, host, events, bytes, body
-             FROM batches WHERE number > ?1 ORDER BY number",
-        )?;
-        let mut rows = statement.query([i64::try_from(number).unwrap_or(i64::MAX)])?;
-        let (mut found, mut bytes) = (Vec::new(), 0_u64);
-        while let Some(row) = rows.next()? {
-            let stored = stored(row)?;
-            bytes = bytes.saturating_add(stored.batch.bytes);
-            if bytes > most_bytes && !found.is_empty() {
-                break;
+        let after = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT number, received, index_name, sourcetype, source, host, events, bytes, body
+                 FROM batches WHERE number > ?1 ORDER BY number",
+            )?;
+            let mut rows = statement.query([i64::try_from(number).unwrap_or(i64::MAX)])?;
+            let (mut found, mut bytes) = (Vec::new(), 0_u64);
+            while let Some(row) = rows.next()? {
+                let stored = stored(row)?;
+                bytes = bytes.saturating_add(stored.batch.bytes).saturating_add(BYTES_OF_BATCH);
+                if bytes > most_bytes && !found.is_empty() {
+                    break;
+                }
+                found.push(stored);
             }
-            found.push(stored);
-        }
-        Ok(found)
+            Ok(found)
+        };
+        self.read(after())
     }
 
     /// Returns the value of a mark.
@@ -87,9 +113,12 @@ impl WalReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn mark(&self, key: &str) -> Result<Option<String>, WalError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT value FROM marks WHERE key = ?1")?;
-        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        let mark = || {
+            let sql = "SELECT value FROM marks WHERE key = ?1";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([key], |row| row.get(0)).optional()
+        };
+        self.read(mark())
     }
 
     /// Returns what the log holds.
@@ -97,22 +126,21 @@ impl WalReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn size(&self) -> Result<WalSize, WalError> {
-        let sums =
-            "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(bytes), 0) FROM batches";
+        // One statement sees one moment.
+        let sums = "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(bytes), 0),
+                coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'batches'), 0),
+                (SELECT count(*) FROM set_aside)
+             FROM batches";
         let size = self.connection.query_row(sums, [], |row| {
             Ok(WalSize {
                 batches: row.get(0)?,
                 events: row.get(1)?,
                 bytes: row.get(2)?,
-                last_number: 0,
-                set_aside: 0,
+                last_number: row.get(3)?,
+                set_aside: row.get(4)?,
             })
-        })?;
-        let last = "SELECT seq FROM sqlite_sequence WHERE name = 'batches'";
-        let last = self.connection.query_row(last, [], |row| row.get(0)).optional()?;
-        let set_aside = "SELECT count(*) FROM set_aside";
-        let set_aside = self.connection.query_row(set_aside, [], |row| row.get(0))?;
-        Ok(WalSize { last_number: last.unwrap_or(0), set_aside, ..size })
+        });
+        self.read(size)
     }
 }
 

@@ -107,7 +107,7 @@ fn what_is_set_aside_stays() {
 }
 
 #[test]
-fn commits_of_many_senders_share_transactions() {
+fn batches_of_each_sender_are_in_its_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wal.sqlite");
     let wal = Wal::open(&path, WalOptions::default()).unwrap();
@@ -126,13 +126,79 @@ fn commits_of_many_senders_share_transactions() {
     });
     let mut next = std::collections::BTreeMap::new();
     for (_, batch) in found(&path, 0) {
-        // The batches of each sender are in its order.
         let at = next.entry(batch.origin.index.clone()).or_insert(0);
         let raw = |event: Event<'_>| assert_eq!(event.raw, at.to_string().as_bytes());
         batch.events().unwrap().each(raw).unwrap();
         *at += 1;
     }
     assert_eq!(next.into_values().collect::<Vec<_>>(), [50; 4]);
+}
+
+/// What waits when the thread gets to it is one transaction, up to the limit.
+#[test]
+fn what_waits_shares_a_transaction() {
+    // The limit of bytes, how many commits come, and how many transactions there are.
+    let one = || commit(vec![batch("a", &["x"])], &[("f", "1")]);
+    for (most_together, commits, expected) in
+        [(usize::MAX, 50, 1), (0, 50, 50), (one().bytes() * 10, 50, 5)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wal.sqlite");
+        let connection = form::open_to_write(&path, WalOptions::default()).unwrap();
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        // The file of frames stays as long as somebody reads.
+        let reader = WalReader::open(&path).unwrap();
+        let (orders, received) = channel();
+        let mut answers = Vec::new();
+        for _ in 0..commits {
+            let (answer, answered) = oneshot::channel();
+            let bytes = one().bytes();
+            orders.send(Order::Append { commit: one(), bytes, answer }).unwrap();
+            answers.push(answered);
+        }
+        drop(orders);
+        let waiting = AtomicUsize::new(one().bytes() * commits);
+        Writer::new(connection, path.clone()).run(&received, &waiting, most_together);
+        for (number, answered) in (1..).zip(answers) {
+            assert_eq!(answered.blocking_recv().unwrap().unwrap(), Some(number..=number));
+        }
+        assert_eq!(waiting.into_inner(), 0);
+        assert_eq!(reader.size().unwrap().batches, commits as u64);
+        let transactions = transactions(&path);
+        assert_eq!(transactions, expected, "{most_together}");
+    }
+}
+
+/// Returns the number of transactions in SQLite's own log: each ends with a frame that says how many
+/// pages the file has then.
+fn transactions(path: &Path) -> usize {
+    let bytes = std::fs::read(path.with_extension("sqlite-wal")).unwrap();
+    let (head, frame) = (32, 24 + 16384);
+    let frames = bytes[head..].chunks_exact(frame);
+    frames.filter(|frame| frame[4..8] != [0; 4]).count()
+}
+
+#[test]
+fn room_is_given_back_some_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut noise = || -> String { (0..1_000_000).map(|_| random.alphanumeric()).collect() };
+    for _ in 0..30 {
+        stored(&wal, commit(vec![batch("a", &[&noise()])], &[])).unwrap();
+    }
+    let free_pages = || {
+        // Room is given back after the answer; the answer to this comes later than that.
+        stored(&wal, commit(vec![], &[])).unwrap();
+        let connection = form::open_to_read(&path).unwrap();
+        connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    wal.remove_up_to(u64::MAX).unwrap().blocking_recv().unwrap().unwrap();
+    let left = free_pages();
+    assert!(left > 100, "{left}");
+    wal.remove_up_to(u64::MAX).unwrap().blocking_recv().unwrap().unwrap();
+    assert_eq!(free_pages(), left.saturating_sub(writer::PAGES_OF_VACUUM));
 }
 
 #[test]
@@ -142,18 +208,25 @@ fn what_cannot_wait_is_refused() {
     let options = WalOptions { most_waiting: 0, ..WalOptions::default() };
     let wal = Wal::open(&path, options).unwrap();
     let one = || commit(vec![batch("a", &["x"])], &[]);
-    let (mut taken, mut refused) = (Vec::new(), 0);
-    for _ in 0..200 {
-        match wal.append(one()) {
-            Ok(answer) => taken.push(answer),
-            Err(WalError::Busy) => refused += 1,
-            Err(error) => panic!("{error}"),
+    let mark = || commit(vec![], &[("f", "1")]);
+    let mut batches = 0;
+    for next in [&one as &dyn Fn() -> Commit, &mark] {
+        let (mut taken, mut refused) = (Vec::new(), 0);
+        for _ in 0..200 {
+            match wal.append(next()) {
+                Ok(answer) => taken.push(answer),
+                Err(WalError::Busy) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
         }
+        assert!(refused > 0);
+        assert_eq!(taken.len() + refused, 200);
+        let numbers = taken.into_iter().map(|one| one.blocking_recv().unwrap().unwrap());
+        batches += numbers.flatten().count();
     }
-    assert!(refused > 0);
-    let stored = taken.into_iter().filter_map(|one| one.blocking_recv().unwrap().unwrap()).count();
-    assert_eq!(stored + refused, 200);
-    assert_eq!(found(&path, 0).len(), stored);
+    assert_eq!(found(&path, 0).len(), batches);
+    // What has neither counts, too.
+    assert!(Commit::default().bytes() > 0);
 }
 
 /// Nothing of a commit is there if there is no room for it, and smaller ones still come through.
@@ -198,10 +271,33 @@ fn files_that_are_no_log_are_refused() {
     assert!(read().contains("its form is 99"), "{}", read());
     change("PRAGMA user_version = 1; PRAGMA application_id = 5");
     assert!(open().contains("the database of another program"), "{}", open());
+    assert!(read().contains("the database of another program"), "{}", read());
     std::fs::write(&path, "no database, but a text that is long enough to be none").unwrap();
     assert!(open().contains("cannot open"), "{}", open());
     std::fs::remove_file(&path).unwrap();
     assert!(read().contains("cannot open"), "{}", read());
     let missing = Wal::open(&folder.path().join("none/wal.sqlite"), WalOptions::default());
     assert!(matches!(missing, Err(WalError::Form { .. })));
+}
+
+/// The database of another program is as it was after it was refused.
+#[test]
+fn other_databases_are_not_changed() {
+    for sql in ["PRAGMA application_id = 5", "PRAGMA user_version = 3", "CREATE TABLE t (a)"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wal.sqlite");
+        rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let error = Wal::open(&path, WalOptions::default()).map(drop).unwrap_err();
+        assert!(error.to_string().contains("the database of another program"), "{sql}: {error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{sql}");
+    }
+    // Nobody has written to an empty one.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    std::fs::write(&path, "").unwrap();
+    let error = WalReader::open(&path).map(drop).unwrap_err();
+    assert!(error.to_string().contains("nothing was stored in it yet"), "{error}");
+    Wal::open(&path, WalOptions::default()).unwrap();
+    WalReader::open(&path).unwrap();
 }

@@ -1,5 +1,6 @@
 //! The thread that writes the log of arriving events.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
@@ -26,46 +27,71 @@ struct Waiting {
     answer: oneshot::Sender<Result<Numbers, WalError>>,
 }
 
-/// Does what is ordered until no more orders can come.
-pub(super) fn run(
-    mut connection: Connection,
-    orders: &Receiver<Order>,
-    waiting: &AtomicUsize,
-    most_together: usize,
-) {
-    let mut next = orders.recv().ok();
-    while let Some(order) = next.take() {
-        match order {
-            Order::Remove { up_to, answer } => {
-                // Whoever no longer waits for the answer needs none.
-                let _ = answer.send(remove(&connection, up_to));
-            }
-            Order::SetAside { number, answer } => {
-                let _ = answer.send(set_aside(&mut connection, number));
-            }
-            Order::Append { commit, bytes, answer } => {
-                let mut group = vec![Waiting { commit, answer }];
-                let mut together = bytes;
-                // What came while the last transaction waited for the disk shares this one.
-                while together < most_together {
-                    match orders.try_recv() {
-                        Ok(Order::Append { commit, bytes, answer }) => {
-                            together += bytes;
-                            group.push(Waiting { commit, answer });
-                        }
-                        Ok(other) => {
-                            next = Some(other);
-                            break;
-                        }
-                        Err(_) => break,
-                    }
+/// The most pages that one removal gives back to the disk: 16 MB, so that commits wait for it briefly.
+/// What is left over is used for new batches, or given back by the next removal.
+pub(super) const PAGES_OF_VACUUM: u32 = 1024;
+
+/// Writes the file.
+#[derive(Debug)]
+pub(super) struct Writer {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, path: PathBuf) -> Self {
+        Self { connection, path }
+    }
+
+    /// Does what is ordered until no more orders can come.
+    pub(super) fn run(
+        mut self,
+        orders: &Receiver<Order>,
+        waiting: &AtomicUsize,
+        most_together: usize,
+    ) {
+        let mut next = orders.recv().ok();
+        while let Some(order) = next.take() {
+            match order {
+                Order::Remove { up_to, answer } => {
+                    let removed = remove(&self.connection, up_to);
+                    // Whoever no longer waits for the answer needs none.
+                    let _ = answer.send(self.told(removed));
+                    // The batches are removed, whatever becomes of their room.
+                    let _ = give_back(&self.connection);
                 }
-                let stored = store(&mut connection, &group);
-                waiting.fetch_sub(together, Ordering::Relaxed);
-                answer_all(group, stored);
+                Order::SetAside { number, answer } => {
+                    let moved = set_aside(&mut self.connection, number);
+                    let _ = answer.send(self.told(moved));
+                }
+                Order::Append { commit, bytes, answer } => {
+                    let mut group = vec![Waiting { commit, answer }];
+                    let mut together = bytes;
+                    // What came while the last transaction waited for the disk shares this one.
+                    while together < most_together {
+                        match orders.try_recv() {
+                            Ok(Order::Append { commit, bytes, answer }) => {
+                                together += bytes;
+                                group.push(Waiting { commit, answer });
+                            }
+                            Ok(other) => {
+                                next = Some(other);
+                                break;
+                            }
+                            Err(_) => break,
+                        }
+                    }
+                    let stored = store(&mut self.connection, &group);
+                    waiting.fetch_sub(together, Ordering::Relaxed);
+                    answer_all(group, self.told(stored));
+                }
             }
+            next = next.or_else(|| orders.recv().ok());
         }
-        next = next.or_else(|| orders.recv().ok());
+    }
+
+    fn told<T>(&self, done: Result<T, rusqlite::Error>) -> Result<T, WalError> {
+        done.map_err(|source| WalError::write(&self.path, source))
     }
 }
 
@@ -85,7 +111,10 @@ fn answer_all(group: Vec<Waiting>, stored: Result<Vec<Numbers>, WalError>) {
 }
 
 /// Stores commits in one transaction, and returns the numbers of the batches of each.
-fn store(connection: &mut Connection, group: &[Waiting]) -> Result<Vec<Numbers>, WalError> {
+fn store(
+    connection: &mut Connection,
+    group: &[Waiting],
+) -> Result<Vec<Numbers>, rusqlite::Error> {
     let transaction = connection.transaction()?;
     let mut stored = Vec::with_capacity(group.len());
     {
@@ -125,21 +154,31 @@ fn store(connection: &mut Connection, group: &[Waiting]) -> Result<Vec<Numbers>,
     Ok(stored)
 }
 
-fn set_aside(connection: &mut Connection, number: u64) -> Result<(), WalError> {
+fn set_aside(connection: &mut Connection, number: u64) -> Result<(), rusqlite::Error> {
     let number = i64::try_from(number).unwrap_or(i64::MAX);
     let transaction = connection.transaction()?;
-    let copy = "INSERT INTO set_aside SELECT * FROM batches WHERE number = ?1";
-    transaction.execute(copy, [number])?;
+    transaction.execute(
+        "INSERT INTO set_aside
+             (number, received, index_name, sourcetype, source, host, events, bytes, body)
+         SELECT number, received, index_name, sourcetype, source, host, events, bytes, body
+         FROM batches WHERE number = ?1",
+        [number],
+    )?;
     transaction.execute("DELETE FROM batches WHERE number = ?1", [number])?;
-    Ok(transaction.commit()?)
+    transaction.commit()
 }
 
-fn remove(connection: &Connection, up_to: u64) -> Result<(), WalError> {
+fn remove(connection: &Connection, up_to: u64) -> Result<(), rusqlite::Error> {
     let up_to = i64::try_from(up_to).unwrap_or(i64::MAX);
-    connection.execute("DELETE FROM batches WHERE number <= ?1", [up_to])?;
-    // Gives the room of removed batches back to the disk.
-    let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
+    connection.execute("DELETE FROM batches WHERE number <= ?1", [up_to]).map(drop)
+}
+
+/// Gives room of removed batches back to the disk.
+fn give_back(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let mut vacuum =
+        connection.prepare_cached(&format!("PRAGMA incremental_vacuum({PAGES_OF_VACUUM})"))?;
     let mut rows = vacuum.query([])?;
+    // Each step gives back one page.
     while rows.next()?.is_some() {}
     Ok(())
 }
