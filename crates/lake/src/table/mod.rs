@@ -1,35 +1,48 @@
 //! The table of events: Parquet files in a folder, with a log of Delta Lake that says which of them count.
 //!
-//! Each commit of the log carries the number of the last batch whose events it adds. Whoever moves
+//! Each commit that adds events carries the number of the last batch whose events it adds. Whoever moves
 //! batches from the log of arriving events looks at that number first, so that a batch comes in exactly
 //! once, wherever the process was stopped.
+//!
+//! The library never moves a commit of ours past one of another process. After a conflict, each change is
+//! made anew from what the table has then ([`EventTable::change`]). Before a process commits, it waits
+//! until the newest commit is on the disk, whoever made it: so all older ones are.
 
+mod compaction;
+mod disk;
+mod files;
+mod retention;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use deltalake_core::arrow::array::RecordBatch;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake_core::kernel::{Action, Add, Transaction};
+use deltalake_core::logstore::{LogStore, get_actions};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use url::Url;
 
+pub use compaction::{Compacted, Compaction};
+pub use files::{IndexSize, TableFile};
+pub use retention::{Dropped, Vacuumed};
 pub use rows::{EventRow, LEADS, RowsBuilder};
 
 use crate::error::TableError;
+use disk::Disk;
 
 /// The name under which commits carry the number of the last batch.
 const BATCHES: &str = "spilltrail-batches";
 
 /// Most attempts to commit while other processes commit, too.
-const MOST_ATTEMPTS: usize = 10;
+const MOST_ATTEMPTS: usize = 20;
 
 /// What became of rows that were to be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,20 +53,24 @@ pub enum Added {
     Before,
 }
 
-/// A file of the table that counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its size in bytes.
-    pub bytes: u64,
-}
-
 /// The table of events.
 #[derive(Debug)]
 pub struct EventTable {
     folder: PathBuf,
     table: DeltaTable,
+    disk: Disk,
+    /// The newest version that is known to be on the disk.
+    synced: Option<u64>,
+    /// Files that cannot be read, which are not rewritten.
+    damaged: BTreeSet<PathBuf>,
+}
+
+/// What a commit changes.
+struct Change {
+    actions: Vec<Action>,
+    operation: DeltaOperation,
+    /// The number of the last batch whose events it adds.
+    number: Option<u64>,
 }
 
 impl EventTable {
@@ -69,10 +86,12 @@ impl EventTable {
             Some(table) => table,
             None => create(&url).await?,
         };
-        Ok(Self { folder, table })
+        let mut table = Self::new(folder, table);
+        table.sync_log().await?;
+        Ok(table)
     }
 
-    /// Opens the table in a folder if it is there.
+    /// Opens the table in a folder if it is there. Nothing is written.
     ///
     /// # Errors
     /// Fails if its log cannot be read.
@@ -82,7 +101,12 @@ impl EventTable {
             return Ok(None);
         }
         let (folder, url) = located(folder)?;
-        Ok(load(&url).await?.map(|table| Self { folder, table }))
+        Ok(load(&url).await?.map(|table| Self::new(folder, table)))
+    }
+
+    fn new(folder: PathBuf, table: DeltaTable) -> Self {
+        let disk = Disk::new(folder.clone());
+        Self { folder, table, disk, synced: None, damaged: BTreeSet::new() }
     }
 
     /// Reads what other processes have committed.
@@ -107,86 +131,142 @@ impl EventTable {
     /// they are on the disk, and the batches can be removed from elsewhere.
     ///
     /// # Errors
-    /// Fails if files cannot be written. The table is as before then; files that no commit names may be
-    /// left.
+    /// Fails if files cannot be written. The rows may be in the table or not: call it again with the same
+    /// number, which tells. Files that no commit names may be left until [`EventTable::vacuum`].
     pub async fn append(&mut self, rows: &[RecordBatch], number: u64) -> Result<Added, TableError> {
-        self.refresh().await?;
+        self.catch_up().await?;
         if self.last_number().await? >= number {
             return Ok(Added::Before);
         }
-        let writer = RecordBatchWriter::for_table(&self.table)?;
-        let mut writer = writer.with_writer_properties(rows::properties());
+        let mut writer = self.writer()?;
         for batch in rows {
             writer.write(batch.clone()).await?;
         }
+        let files = self.flushed(writer).await?;
+        let committed = self.change(|_, last| {
+            if last >= number {
+                return Ok(None);
+            }
+            let operation = DeltaOperation::Write {
+                mode: SaveMode::Append,
+                partition_by: Some(rows::PARTITIONS.map(str::to_owned).to_vec()),
+                predicate: None,
+            };
+            let actions = files.iter().cloned().map(Action::Add).collect();
+            Ok(Some((Change { actions, operation, number: Some(number) }, ())))
+        });
+        Ok(committed.await?.map_or(Added::Before, |()| Added::Now))
+    }
+
+    fn writer(&self) -> Result<RecordBatchWriter, TableError> {
+        let writer = RecordBatchWriter::for_table(&self.table)?;
+        Ok(writer.with_writer_properties(rows::properties()))
+    }
+
+    /// Ends files, and waits until they are on the disk: a commit must not name files that a loss of
+    /// power takes away.
+    async fn flushed(&self, mut writer: RecordBatchWriter) -> Result<Vec<Add>, TableError> {
         let files = writer.flush().await?;
-        // A commit must not name files that a loss of power takes away.
-        files.iter().try_for_each(|file| self.sync(&self.path_of(file)))?;
+        let paths: Vec<PathBuf> = files.iter().map(|file| self.path_of(file)).collect();
+        self.disk.sync(&paths)?;
+        Ok(files)
+    }
+
+    /// Commits what `make` makes of the table as it is and of the number of the last batch in it, again
+    /// after each conflict. Returns what `make` tells of it once the commit is on the disk, and `None` if
+    /// there is nothing to commit.
+    async fn change<T>(
+        &mut self,
+        make: impl Fn(&Self, u64) -> Result<Option<(Change, T)>, TableError>,
+    ) -> Result<Option<T>, TableError> {
         for _ in 0..MOST_ATTEMPTS {
-            match self.commit(&files, number).await {
-                Ok(version) => {
-                    self.sync(&self.folder.join(format!("_delta_log/{version:020}.json")))?;
-                    self.refresh().await?;
-                    return Ok(Added::Now);
+            self.catch_up().await?;
+            let last = self.last_number().await?;
+            let Some((change, told)) = make(self, last)? else { return Ok(None) };
+            match self.commit(change).await {
+                Ok(()) => {
+                    self.catch_up().await?;
+                    return Ok(Some(told));
                 }
-                Err(error) if is_conflict(&error) => {
-                    self.refresh().await?;
-                    if self.last_number().await? >= number {
-                        return Ok(Added::Before);
-                    }
-                }
+                Err(error) if is_conflict(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Err(TableError::Busy)
     }
 
-    async fn commit(&self, files: &[Add], number: u64) -> Result<u64, DeltaTableError> {
-        let number = i64::try_from(number).unwrap_or(i64::MAX);
-        let properties = CommitProperties::default()
-            .with_application_transaction(Transaction::new(BATCHES, number));
-        let operation = DeltaOperation::Write {
-            mode: SaveMode::Append,
-            partition_by: Some(rows::PARTITIONS.map(str::to_owned).to_vec()),
-            predicate: None,
-        };
-        let actions = files.iter().cloned().map(Action::Add).collect();
-        let commit = CommitBuilder::from(properties).with_actions(actions).build(
+    async fn commit(&self, change: Change) -> Result<(), DeltaTableError> {
+        let mut properties = unmoved();
+        if let Some(number) = change.number {
+            let number = i64::try_from(number).unwrap_or(i64::MAX);
+            properties =
+                properties.with_application_transaction(Transaction::new(BATCHES, number));
+        }
+        let commit = CommitBuilder::from(properties).with_actions(change.actions).build(
             Some(self.table.snapshot()?),
             self.table.log_store(),
-            operation,
+            change.operation,
         );
-        Ok(commit.await?.version())
+        commit.await.map(drop)
     }
 
-    /// Returns the files that count.
-    ///
-    /// # Errors
-    /// Fails if the log cannot be read.
-    pub fn files(&self) -> Result<Vec<TableFile>, TableError> {
-        let files = self.table.snapshot()?.log_data();
-        let files = files.into_iter().map(|file| TableFile {
-            path: self.folder.join(file.path().as_ref()),
-            bytes: file.size().unsigned_abs(),
-        });
-        Ok(files.collect())
+    /// Reads what other processes have committed, and waits until it is on the disk.
+    async fn catch_up(&mut self) -> Result<(), TableError> {
+        self.refresh().await?;
+        self.sync_log().await
+    }
+
+    /// Waits until the newest commit is on the disk, with its files, the checkpoint, and all folders:
+    /// the process that made it may have been killed before it did so itself.
+    async fn sync_log(&mut self) -> Result<(), TableError> {
+        let version = self.table.version();
+        let Some(newest) = version.filter(|_| version != self.synced) else { return Ok(()) };
+        let mut paths = Vec::new();
+        // A commit that is no longer there is in a checkpoint that is older than it was.
+        if let Some(bytes) = self.table.log_store().read_commit_entry(newest).await? {
+            for action in get_actions(newest, &bytes)? {
+                if let Action::Add(file) = action {
+                    paths.push(self.path_of(&file));
+                }
+            }
+        }
+        paths.extend(files_of_log(&self.folder.join("_delta_log"), newest)?);
+        self.disk.sync(&paths)?;
+        if newest == 0 {
+            self.disk.sync_name()?;
+        }
+        self.synced = version;
+        Ok(())
     }
 
     fn path_of(&self, file: &Add) -> PathBuf {
         self.folder.join(&file.path)
     }
+}
 
-    /// Waits until a file and its name are on the disk.
-    fn sync(&self, path: &Path) -> Result<(), TableError> {
-        let failed = |source| TableError::Folder { path: path.to_owned(), source };
-        File::open(path).and_then(|file| file.sync_all()).map_err(failed)?;
-        // The folders may be new, too.
-        let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.folder));
-        for folder in above {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+/// Returns the files of a version in a log, and the newest checkpoint.
+fn files_of_log(log: &Path, version: u64) -> Result<Vec<PathBuf>, TableError> {
+    let failed = |source| TableError::Folder { path: log.to_owned(), source };
+    let version = format!("{version:020}.");
+    let (mut found, mut checkpoint) = (Vec::new(), None);
+    for entry in std::fs::read_dir(log).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let Some(text) = name.to_str() else { continue };
+        if text.starts_with(&version) || text == "_last_checkpoint" {
+            found.push(log.join(text));
+        } else if text.contains(".checkpoint.") {
+            checkpoint = checkpoint.max(Some(text.to_owned()));
         }
-        Ok(())
     }
+    found.extend(checkpoint.map(|name| log.join(name)));
+    Ok(found)
+}
+
+/// Returns how commits are made: never past one of another process.
+///
+/// The library would not see that two processes rewrite the same file, nor that a number was there before.
+fn unmoved() -> CommitProperties {
+    CommitProperties::default().with_max_retries(0)
 }
 
 /// Returns the absolute path of a folder, and its address.
@@ -217,6 +297,7 @@ async fn create(url: &Url) -> Result<DeltaTable, DeltaTableError> {
             "delta.dataSkippingStatsColumns".to_owned(),
             Some(rows::compared().join(",")),
         )])
+        .with_commit_properties(unmoved())
         .await;
     let Err(error) = created else { return created };
     // Another process may have been faster.

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use deltalake_core::arrow::array::{
-    ArrayRef, BinaryBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondBuilder,
+    new_null_array,
 };
 use deltalake_core::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use deltalake_core::arrow::error::ArrowError;
 use deltalake_core::kernel::{DataType as DeltaType, StructField};
+use jiff::civil::Date;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use crate::batch::MAX_BATCH_EVENTS;
 use crate::error::BatchError;
 
 /// The columns by whose values files are put into folders.
@@ -27,7 +31,7 @@ pub const LEADS: [&str; 7] = [
     "eventID",
 ];
 
-/// The folder of events without a time.
+/// The folder of events without a time that has a day.
 const NO_DAY: &str = "none";
 
 /// Rows that are read or left out together: about 50 MB of CloudTrail's texts.
@@ -41,7 +45,8 @@ const MOST_BYTES: usize = 512 << 20;
 pub struct EventRow<'a> {
     /// The index.
     pub index: &'a str,
-    /// The time, in microseconds since the epoch.
+    /// The time, in microseconds since the epoch. One outside of the years 1 to 9999 counts as none:
+    /// other programs cannot read it.
     pub time: Option<i64>,
     /// When the event arrived, in microseconds since the epoch.
     pub received: i64,
@@ -113,6 +118,31 @@ pub(super) fn compared() -> Vec<&'static str> {
     ["_time", "_indextime", "sourcetype"].into_iter().chain(LEADS).collect()
 }
 
+/// Returns rows of a file with the columns that they have in common, in the order of the table.
+pub(super) fn whole(
+    rows: &RecordBatch,
+    index: &str,
+    day: Option<Date>,
+) -> Result<RecordBatch, ArrowError> {
+    let day = day.map_or_else(|| NO_DAY.to_owned(), |day| day.to_string());
+    let same = |value: &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows.num_rows())))
+    };
+    let columns = all_columns().map(|(name, kind)| match (name, rows.column_by_name(name)) {
+        ("index", _) => same(index),
+        ("day", _) => same(&day),
+        (_, Some(column)) => column.clone(),
+        // The file is older than the column.
+        (_, None) => new_null_array(&kind.arrow(), rows.num_rows()),
+    });
+    RecordBatch::try_new(arrow_schema(), columns.collect())
+}
+
+fn arrow_schema() -> Arc<Schema> {
+    let fields = all_columns().map(|(name, kind)| Field::new(name, kind.arrow(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// Returns how files are written.
 pub(super) fn properties() -> WriterProperties {
     let text = || ColumnPath::from("_raw");
@@ -129,7 +159,7 @@ pub(super) fn properties() -> WriterProperties {
 }
 
 /// Collects rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RowsBuilder {
     texts: Vec<StringBuilder>,
     time: TimestampMicrosecondBuilder,
@@ -139,12 +169,33 @@ pub struct RowsBuilder {
     held: usize,
 }
 
+impl Default for RowsBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl RowsBuilder {
     /// Creates a builder without rows.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_capacity(0)
+    }
+
+    /// Creates a builder that has room for so many rows, apart from their texts.
+    #[must_use]
+    pub fn with_capacity(rows: u64) -> Self {
+        // Whatever a damaged batch claims.
+        let rows = rows.min(MAX_BATCH_EVENTS) as usize;
         let texts = all_columns().filter(|(_, kind)| matches!(kind, Kind::Text));
-        Self { texts: texts.map(|_| StringBuilder::new()).collect(), ..Self::default() }
+        Self {
+            texts: texts.map(|_| StringBuilder::with_capacity(rows, 0)).collect(),
+            time: TimestampMicrosecondBuilder::with_capacity(rows),
+            received: TimestampMicrosecondBuilder::with_capacity(rows),
+            bytes: BinaryBuilder::with_capacity(rows, 0),
+            rows: 0,
+            held: 0,
+        }
     }
 
     /// Returns the number of rows.
@@ -164,7 +215,9 @@ impl RowsBuilder {
     /// # Errors
     /// Fails with [`BatchError::Full`] if the rows must be added to the table first.
     pub fn push(&mut self, row: &EventRow<'_>) -> Result<(), BatchError> {
-        let day = row.time.and_then(day).unwrap_or_else(|| NO_DAY.to_owned());
+        let day = row.time.and_then(day);
+        let time = row.time.filter(|_| day.is_some());
+        let day = day.unwrap_or_else(|| NO_DAY.to_owned());
         let raw = std::str::from_utf8(row.raw).ok();
         let own = [
             Some(row.index),
@@ -185,7 +238,7 @@ impl RowsBuilder {
         for (column, value) in self.texts.iter_mut().zip(values()) {
             column.append_option(value);
         }
-        self.time.append_option(row.time);
+        self.time.append_option(time);
         self.received.append_value(row.received);
         self.bytes.append_option(raw.is_none().then_some(row.raw));
         self.rows += 1;
@@ -209,9 +262,7 @@ impl RowsBuilder {
             }
         });
         let columns = columns.collect();
-        let fields: Vec<Field> =
-            all_columns().map(|(name, kind)| Field::new(name, kind.arrow(), true)).collect();
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+        RecordBatch::try_new(arrow_schema(), columns)
             .expect("each row has a value or a null in each column")
     }
 }
@@ -219,5 +270,6 @@ impl RowsBuilder {
 /// Returns the day of a time as `2026-11-29`, in UTC.
 fn day(time: i64) -> Option<String> {
     let time = jiff::Timestamp::from_microsecond(time).ok()?;
-    Some(time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
+    let day = time.to_zoned(jiff::tz::TimeZone::UTC).date();
+    (day.year() > 0).then(|| day.to_string())
 }

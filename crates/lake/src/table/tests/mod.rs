@@ -1,5 +1,9 @@
 //! Tests of the table of events.
 
+mod compaction;
+mod files;
+mod retention;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -7,6 +11,10 @@ use super::*;
 /// 2026-11-29T12:00:00Z in microseconds.
 const NOON: i64 = 1_795_953_600_000_000;
 
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// Returns rows of events: the index, the time and the text.
 fn rows(events: &[(&str, Option<i64>, &str)]) -> RecordBatch {
     let mut builder = RowsBuilder::new();
     for (index, time, raw) in events {
@@ -36,7 +44,7 @@ async fn events_are_in_folders_by_index_and_day() {
     let folder = tempfile::tempdir().unwrap();
     let mut table = EventTable::open(&folder.path().join("events")).await.unwrap();
     assert_eq!((table.last_number().await.unwrap(), folders(&table)), (0, Vec::new()));
-    let next_day = NOON + 86_400_000_000;
+    let next_day = NOON + DAY;
     let batch = rows(&[
         ("main", Some(NOON), "a"),
         ("main", Some(next_day), "b"),
@@ -48,13 +56,14 @@ async fn events_are_in_folders_by_index_and_day() {
     assert_eq!(table.append(&[batch], 3).await.unwrap(), Added::Now);
     let found = folders(&table);
     assert_eq!(found.len(), 4, "{found:?}");
-    for (at, expected) in [
-        (1, "index=main/day=2026-11-29 1"),
-        (2, "index=main/day=2026-11-30 1"),
-        (3, "index=main/day=none 1"),
-    ] {
-        assert_eq!(found[at], expected);
-    }
+    assert_eq!(
+        found[1..],
+        [
+            "index=main/day=2026-11-29 1",
+            "index=main/day=2026-11-30 1",
+            "index=main/day=none 1",
+        ]
+    );
     // It is the same table when it is opened again.
     let again = EventTable::open(&folder.path().join("events")).await.unwrap();
     assert_eq!((again.last_number().await.unwrap(), folders(&again)), (3, found));
@@ -73,6 +82,97 @@ async fn batches_come_in_once() {
     assert_eq!(other.append(&batch, 6).await.unwrap(), Added::Now);
     one.refresh().await.unwrap();
     assert_eq!((one.last_number().await.unwrap(), one.files().unwrap().len()), (6, 2));
+}
+
+/// What was synced of the table since the last time, as paths in it.
+fn synced(table: &EventTable) -> Vec<String> {
+    let paths = std::mem::take(&mut *table.disk.synced.lock().unwrap());
+    let inside = paths.iter().map(|path| path.strip_prefix(&table.folder).unwrap_or(path));
+    inside.map(|path| path.display().to_string()).collect()
+}
+
+#[tokio::test]
+async fn what_is_committed_is_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lake/events");
+    let mut table = EventTable::open(&path).await.unwrap();
+    let first = synced(&table);
+    assert_eq!(first[..3], ["_delta_log/00000000000000000000.json", "_delta_log", ""]);
+    // The folders above may be new, too.
+    let above = [folder.path().join("lake"), folder.path().to_owned()];
+    assert_eq!(first[3..5], above.map(|path| path.canonicalize().unwrap().display().to_string()));
+    let batch = [rows(&[("main", Some(NOON), "a"), ("main", None, "b")])];
+    table.append(&batch, 1).await.unwrap();
+    let mut files: Vec<String> = Vec::new();
+    for file in table.files().unwrap() {
+        files.push(file.path.strip_prefix(&table.folder).unwrap().display().to_string());
+    }
+    let folders = ["index=main/day=none", "index=main/day=2026-11-29", "index=main", ""];
+    let found = synced(&table);
+    let at = |path: &str| found.iter().position(|one| one == path);
+    let commit = at("_delta_log/00000000000000000001.json");
+    for path in files.iter().map(String::as_str).chain(folders) {
+        assert!(at(path).is_some() && at(path) < commit, "{path} in {found:?}");
+    }
+    assert!(found.iter().rposition(|one| one == "_delta_log") > commit);
+    // Who finds that it was done by a process that may have been killed waits for the same.
+    let mut other = EventTable::find(&path).await.unwrap().unwrap();
+    assert_eq!(synced(&other), Vec::<String>::new());
+    assert_eq!(other.append(&batch, 1).await.unwrap(), Added::Before);
+    let found = synced(&other);
+    for path in files.iter().map(String::as_str).chain(folders) {
+        assert!(found.iter().any(|one| one == path), "{path} in {found:?}");
+    }
+    assert!(found.iter().any(|one| one == "_delta_log/00000000000000000001.json"), "{found:?}");
+}
+
+#[tokio::test]
+async fn checkpoints_are_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    for number in 1..=100 {
+        table.append(&[rows(&[("main", Some(NOON), "a")])], number).await.unwrap();
+    }
+    let checkpoint = "_delta_log/00000000000000000099.checkpoint.parquet";
+    let found = synced(&table);
+    for path in [checkpoint, "_delta_log/_last_checkpoint"] {
+        assert!(table.folder.join(path).exists(), "{path}");
+        assert!(found.iter().any(|one| one == path), "{path}");
+    }
+    // The same is known from the checkpoint as from the commits.
+    let again = EventTable::find(folder.path()).await.unwrap().unwrap();
+    let sorted = |table: &EventTable| {
+        let mut files = table.files().unwrap();
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        files
+    };
+    assert_eq!(sorted(&again), sorted(&table));
+    assert_eq!(again.last_number().await.unwrap(), 100);
+}
+
+#[tokio::test]
+async fn of_several_at_a_time_one_creates_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t");
+    let open = || EventTable::open(&path);
+    let (one, two, three, four) = tokio::join!(open(), open(), open(), open());
+    for mut table in [one.unwrap(), two.unwrap(), three.unwrap(), four.unwrap()] {
+        table.refresh().await.unwrap();
+        assert_eq!(table.table.version(), Some(0));
+    }
+}
+
+/// Tasks that use the table can run on any thread.
+#[tokio::test]
+async fn tasks_can_move_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    is_send(&EventTable::open(folder.path()));
+    is_send(&table.append(&[], 1));
+    is_send(&table.compact(&Compaction::default()));
+    is_send(&table.drop_before("a", jiff::civil::date(2026, 1, 1)));
+    is_send(&table.vacuum(std::time::Duration::ZERO));
 }
 
 /// Of several processes that move the same batches at the same time, one adds them.

@@ -1,0 +1,165 @@
+//! Old events leave the table, and files that no longer count leave the disk.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use chrono::TimeDelta;
+use deltalake_core::kernel::Action;
+use deltalake_core::operations::vacuum::VacuumMode;
+use deltalake_core::protocol::DeltaOperation;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::{Change, EventTable, TableFile};
+use crate::error::TableError;
+
+/// What was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dropped {
+    /// The number of files that no longer count.
+    pub files: u64,
+    /// The number of their events.
+    pub rows: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+}
+
+/// What was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Vacuumed {
+    /// The number of files.
+    pub files: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+}
+
+impl EventTable {
+    /// Drops the events of an index whose day, in UTC, is before this one, in one commit. Of events
+    /// without a day, files are dropped whose events all arrived before it.
+    ///
+    /// The files are deleted by [`EventTable::vacuum`].
+    ///
+    /// # Errors
+    /// Fails if the log cannot be read or written. The commit may have been made: call it again.
+    pub async fn drop_before(&mut self, index: &str, day: Date) -> Result<Dropped, TableError> {
+        let midnight = day.to_zoned(TimeZone::UTC).map_or(i64::MIN, |midnight| {
+            midnight.timestamp().as_microsecond()
+        });
+        let is_old = |file: &TableFile| {
+            file.index == index
+                && match file.day {
+                    Some(of_file) => of_file < day,
+                    None => file.max_received.is_some_and(|last| last < midnight),
+                }
+        };
+        let dropped = self.change(|table, _| {
+            let mut old = table.files()?;
+            old.retain(&is_old);
+            if old.is_empty() {
+                return Ok(None);
+            }
+            let dropped = Dropped {
+                files: old.len() as u64,
+                rows: old.iter().map(|file| file.rows).sum(),
+                bytes: old.iter().map(|file| file.bytes).sum(),
+            };
+            let predicate = format!("index = '{}' AND day < '{day}'", index.replace('\'', "''"));
+            let change = Change {
+                actions: table.removals(&old, true)?,
+                operation: DeltaOperation::Delete { predicate: Some(predicate) },
+                number: None,
+            };
+            Ok(Some((change, dropped)))
+        });
+        Ok(dropped.await?.unwrap_or_default())
+    }
+
+    /// Returns what removes files from the table. Fewer come back if some are not in it.
+    pub(super) fn removals(
+        &self,
+        files: &[TableFile],
+        data_changes: bool,
+    ) -> Result<Vec<Action>, TableError> {
+        let paths: std::collections::HashSet<&Path> =
+            files.iter().map(|file| file.path.as_path()).collect();
+        let all = self.table.snapshot()?.log_data().into_iter();
+        let removed = all
+            .filter(|file| paths.contains(self.folder.join(file.path().as_ref()).as_path()))
+            .map(|file| Action::Remove(file.remove_action(data_changes)));
+        Ok(removed.collect())
+    }
+
+    /// Deletes files that stopped to count at least `keep` ago, and those of this age that no commit
+    /// names, such as of a process that was killed.
+    ///
+    /// Whoever opened the table before reads on for as long as `keep`, so that it should be longer than
+    /// any search, and must be longer than any append or compaction takes. The log knows for a week when
+    /// a file stopped to count; after that, only its age counts.
+    ///
+    /// # Errors
+    /// Fails if the log cannot be read, or if a file cannot be deleted. Others are deleted by then.
+    pub async fn vacuum(&mut self, keep: Duration) -> Result<Vacuumed, TableError> {
+        self.refresh().await?;
+        // The plan only: the library would commit that it deletes files, past commits that are not on
+        // the disk.
+        let plan = self.table.clone().vacuum().with_mode(VacuumMode::Full).with_dry_run(true);
+        let period = TimeDelta::from_std(keep).unwrap_or(TimeDelta::MAX);
+        let plan = plan.with_enforce_retention_duration(false).with_retention_period(period);
+        let (_, plan) = plan.await?;
+        let mut done = Vacuumed::default();
+        for path in plan.files_deleted {
+            delete(&self.folder.join(path), &mut done)?;
+        }
+        let before = SystemTime::now().checked_sub(keep).unwrap_or(SystemTime::UNIX_EPOCH);
+        delete_halves(&self.folder, before, &mut done)?;
+        Ok(done)
+    }
+}
+
+/// Deletes files that were never whole: those with the number that the library gives a file while it
+/// writes it, as in `part-1.parquet#1`.
+fn delete_halves(
+    folder: &Path,
+    before: SystemTime,
+    done: &mut Vacuumed,
+) -> Result<(), TableError> {
+    let failed = |source| TableError::Folder { path: folder.to_owned(), source };
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_half = name.rsplit_once('#').is_some_and(|(name, number)| {
+            name.ends_with(".parquet") && number.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        if kind.is_dir() {
+            // The folders of the index and of the day.
+            if name != "_delta_log" {
+                delete_halves(&path, before, done)?;
+            }
+        } else if is_half {
+            match entry.metadata().and_then(|file| file.modified()) {
+                Ok(changed) if changed <= before => delete(&path, done)?,
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn delete(path: &Path, done: &mut Vacuumed) -> Result<(), TableError> {
+    let bytes = path.metadata().map_or(0, |file| file.len());
+    match fs::remove_file(path) {
+        // Another process may delete files, too.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        deleted => {
+            deleted.map_err(|source| TableError::Folder { path: path.to_owned(), source })?;
+        }
+    }
+    done.files += 1;
+    done.bytes += bytes;
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! What the log of the table knows of its files.
+
+use jiff::civil::date;
+
+use super::*;
+
+#[tokio::test]
+async fn files_tell_what_a_reader_can_skip() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    let (first, last) = (NOON + 1_234_567, NOON + 9_000_001);
+    table
+        .append(&[rows(&[("a", Some(last), "1"), ("a", Some(first), "2"), ("b", None, "3")])], 1)
+        .await
+        .unwrap();
+    let mut files = table.files().unwrap();
+    files.sort_by(|one, other| one.index.cmp(&other.index));
+    let [a, b] = files.as_slice() else { panic!("{files:?}") };
+    assert_eq!((a.index.as_str(), a.day, a.rows), ("a", Some(date(2026, 11, 29)), 2));
+    // The log rounds to milliseconds; no event is outside.
+    assert_eq!((a.min_time, a.max_time), (Some(NOON + 1_234_000), Some(NOON + 9_000_999)));
+    assert_eq!((b.index.as_str(), b.day, b.rows), ("b", None, 1));
+    assert_eq!((b.min_time, b.max_time), (None, None));
+    assert!(a.bytes > 0 && a.path.metadata().unwrap().len() == a.bytes);
+    assert!(a.max_received.is_some_and(|time| time >= 0));
+}
+
+/// Whatever an index is called, and whatever the time is, the table can be read afterwards.
+#[tokio::test]
+async fn any_index_and_any_time_can_be_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    let indexes = ["", "a/b =é", "100%", "%41", "..", "a'b", "x y", "#1"];
+    let year = |year: i64| (year - 1970) * 31_556_952_000_000;
+    let times =
+        [i64::MIN, year(-290_000), year(-5), 0, year(9990), year(12_000), year(200_000), i64::MAX];
+    let mut number = 0;
+    for index in indexes {
+        for time in times {
+            number += 1;
+            table.append(&[rows(&[(index, Some(time), "e")])], number).await.unwrap();
+        }
+    }
+    let again = EventTable::find(folder.path()).await.unwrap().unwrap();
+    for file in again.files().unwrap() {
+        assert!(file.path.exists(), "{}", file.path.display());
+        assert_eq!(file.day.is_some(), file.min_time.is_some());
+    }
+    let mut expected = indexes;
+    expected.sort_unstable();
+    let found = again.indexes().unwrap();
+    assert_eq!(found.iter().map(|one| one.index.as_str()).collect::<Vec<_>>(), expected);
+    assert!(found.iter().all(|one| one.events == times.len() as u64), "{found:?}");
+    // Each folder becomes one file.
+    let how = Compaction { least_files: 2, ..Compaction::default() };
+    while table.compact(&how).await.unwrap().is_some() {}
+    let files = table.files().unwrap();
+    assert_eq!(files.len(), indexes.len() * 3, "{files:?}");
+    assert!(files.iter().all(|file| file.path.exists()));
+    let compacted = table.indexes().unwrap();
+    let events = |sizes: &[IndexSize]| sizes.iter().map(|one| one.events).collect::<Vec<_>>();
+    assert_eq!(events(&compacted), events(&found));
+}
+
+#[tokio::test]
+async fn indexes_are_counted_without_reading_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    assert_eq!(table.indexes().unwrap(), []);
+    let events = [
+        ("a", Some(NOON), "1"),
+        ("a", Some(NOON - DAY), "2"),
+        ("b", None, "3"),
+        ("a", Some(NOON + 5_000), "4"),
+        ("a", None, "5"),
+    ];
+    table.append(&[rows(&events)], 1).await.unwrap();
+    table.append(&[rows(&[("b", Some(7_000), "6")])], 2).await.unwrap();
+    let files = table.files().unwrap();
+    for file in &files {
+        std::fs::remove_file(&file.path).unwrap();
+    }
+    let bytes = |index: &str| {
+        files.iter().filter(|file| file.index == index).map(|file| file.bytes).sum::<u64>()
+    };
+    let a = IndexSize {
+        index: "a".into(),
+        files: 3,
+        events: 4,
+        bytes: bytes("a"),
+        first_time: Some(NOON - DAY),
+        last_time: Some(NOON + 5_000),
+    };
+    let b = IndexSize {
+        index: "b".into(),
+        files: 2,
+        events: 2,
+        bytes: bytes("b"),
+        first_time: Some(7_000),
+        last_time: Some(7_000),
+    };
+    assert_eq!(table.indexes().unwrap(), [a, b]);
+}

@@ -1,0 +1,132 @@
+//! Whatever fails is told by its name, and loses nothing else.
+
+#![expect(clippy::unwrap_used, reason = "whatever cannot be done fails the test")]
+
+use std::path::Path;
+
+use spilltrail_lake::{
+    BatchBuilder, Commit, Event, Mark, Origin, Wal, WalError, WalOptions, WalReader,
+};
+
+/// A commit with one event that begins with a number and has so many bytes that do not compress.
+fn commit(number: u64, bytes: usize) -> Commit {
+    let mut random = fastrand::Rng::with_seed(number);
+    let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(bytes).collect();
+    let text = format!("{number} {noise}");
+    let mut builder = BatchBuilder::new(Origin { index: "i".into(), ..Origin::default() });
+    builder.push(Event { raw: text.as_bytes(), time: None, fields: None }).unwrap();
+    let marks = vec![Mark { key: "last".into(), value: number.to_string() }];
+    Commit { batches: vec![builder.finish().unwrap()], marks, received: 0 }
+}
+
+fn store(wal: &Wal, commit: Commit) -> Result<(), WalError> {
+    wal.append(commit).unwrap().blocking_recv().unwrap().map(drop)
+}
+
+/// Returns the numbers of the events, and the mark.
+fn kept(path: &Path) -> (Vec<u64>, Option<u64>) {
+    let reader = WalReader::open(path).unwrap();
+    let mut numbers = Vec::new();
+    for stored in reader.after(0, u64::MAX).unwrap() {
+        let events = stored.batch.events().unwrap();
+        events
+            .each(|event| {
+                let text = std::str::from_utf8(event.raw).unwrap();
+                numbers.push(text.split(' ').next().unwrap().parse().unwrap());
+            })
+            .unwrap();
+    }
+    (numbers, reader.mark("last").unwrap().map(|mark| mark.parse().unwrap()))
+}
+
+/// The disk is full at each commit of a run once. Nothing of that commit is there, everything before it
+/// is, and the rest is stored once there is room.
+#[test]
+fn the_disk_can_be_full_at_any_commit() {
+    const COMMITS: u64 = 12;
+    let sizes = |number: u64| [10, 40_000, 100_000][number as usize % 3];
+    let mut failed_at = std::collections::BTreeSet::new();
+    for pages in 1..60 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wal.sqlite");
+        let options = WalOptions { most_pages: Some(pages), ..WalOptions::default() };
+        let wal = match Wal::open(&path, options) {
+            Ok(wal) => wal,
+            Err(error) => {
+                assert!(error.to_string().contains("wal.sqlite"), "{pages} pages: {error}");
+                let wal = Wal::open(&path, WalOptions::default()).unwrap();
+                store(&wal, commit(1, 10)).unwrap();
+                continue;
+            }
+        };
+        let full = (1..=COMMITS).find(|number| match store(&wal, commit(*number, sizes(*number))) {
+            Ok(()) => false,
+            Err(WalError::DiskFull) => true,
+            Err(error) => panic!("{pages} pages: {error}"),
+        });
+        let last = full.map_or(COMMITS, |full| full - 1);
+        failed_at.extend(full);
+        let expected = |last: u64| ((1..=last).collect::<Vec<_>>(), (last > 0).then_some(last));
+        assert_eq!(kept(&path), expected(last), "{pages} pages");
+        drop(wal);
+        assert_eq!(kept(&path), expected(last), "{pages} pages, closed");
+        let wal = Wal::open(&path, WalOptions::default()).unwrap();
+        for number in last + 1..=COMMITS {
+            store(&wal, commit(number, sizes(number))).unwrap();
+        }
+        assert_eq!(kept(&path), expected(COMMITS), "{pages} pages, with room");
+    }
+    let all: Vec<u64> = (1..=COMMITS).collect();
+    let missing: Vec<u64> = all.into_iter().filter(|number| !failed_at.contains(number)).collect();
+    // A commit of ten bytes fits into a page that is there already.
+    assert!(missing.iter().all(|number| sizes(*number) == 10), "{missing:?}");
+}
+
+/// Wherever the file is damaged, it is told by its name, or what is read is right.
+#[test]
+fn a_damaged_file_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    for number in 1..=6 {
+        store(&wal, commit(number, 30_000)).unwrap();
+    }
+    drop(wal);
+    let whole = std::fs::read(&path).unwrap();
+    let pages = whole.len() / 16384;
+    let mut told = 0;
+    for page in 0..pages {
+        let mut damaged = whole.clone();
+        damaged[page * 16384..][..200].fill(0xa5);
+        std::fs::write(&path, &damaged).unwrap();
+        let read = || -> Result<usize, String> {
+            let reader = WalReader::open(&path).map_err(|error| error.to_string())?;
+            let found = reader.after(0, u64::MAX).map_err(|error| error.to_string())?;
+            // Damage inside of a batch is found by its checksum.
+            Ok(found.iter().filter(|one| one.batch.events().is_ok()).count())
+        };
+        match read() {
+            Ok(whole) => assert!(whole >= 5, "page {page}: {whole}"),
+            Err(error) => {
+                assert!(error.contains("wal.sqlite"), "page {page}: {error}");
+                told += 1;
+            }
+        }
+    }
+    assert!(told > 1, "{told} of {pages}");
+    // A file that ends too early.
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let read = WalReader::open(&path).and_then(|reader| reader.after(0, u64::MAX));
+    let error = read.unwrap_err().to_string();
+    assert!(error.contains("wal.sqlite"), "{error}");
+    let opened = Wal::open(&path, WalOptions::default());
+    if let Ok(wal) = opened {
+        // What cannot be stored is not acknowledged.
+        let stored = store(&wal, commit(7, 10));
+        let error = stored.unwrap_err().to_string();
+        assert!(error.contains("wal.sqlite"), "{error}");
+    }
+    // Repaired, everything is there.
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(kept(&path).0, [1, 2, 3, 4, 5, 6]);
+}
