@@ -6,21 +6,26 @@
 //!
 //! [`EventTable`] has the events in Parquet files, which other programs read, too. Each of its commits
 //! carries the number of the last batch whose events it adds, so that each batch comes in exactly once.
+//! [`move_batches`] moves them there, and [`View`] has all events as they are at one moment.
 //!
 //! The table stays in order by [`EventTable::compact`], [`EventTable::drop_before`] and
 //! [`EventTable::vacuum`], which whoever owns it calls now and then.
 
 mod batch;
 mod error;
+mod moving;
 mod table;
+mod view;
 mod wal;
 
 pub use batch::{Batch, BatchBuilder, Event, Events, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Origin};
 pub use error::{BatchError, LakeError, TableError, WalError};
+pub use moving::{Moved, move_batches};
 pub use table::{
     Added, Compacted, Compaction, Dropped, EventRow, EventTable, IndexSize, LEADS, RowsBuilder,
     TableFile, Vacuumed,
 };
+pub use view::View;
 pub use wal::{
     Appended, Commit, Mark, Numbers, Removed, StoredBatch, Wal, WalOptions, WalReader, WalSize,
 };

@@ -1,0 +1,102 @@
+//! Moves batches from the log of arriving events to the table of events.
+
+use deltalake_core::arrow::array::RecordBatch;
+use deltalake_core::arrow::compute::concat_batches;
+
+use crate::error::{BatchError, LakeError, TableError, WalError};
+use crate::table::{EventTable, RowsBuilder};
+use crate::wal::{Removed, StoredBatch, Wal, WalReader};
+
+/// Rows of batches are put together until they have so many bytes in memory.
+const BYTES_TOGETHER: usize = 16 << 20;
+
+/// What was moved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// The number of batches.
+    pub batches: u64,
+    /// The number of their events.
+    pub events: u64,
+    /// The number of the last batch that is in the table; 0 if there is none.
+    pub last: u64,
+    /// The numbers of the batches that cannot be moved, and why. They are set aside in the log.
+    pub damaged: Vec<(u64, BatchError)>,
+}
+
+/// Moves all batches that are in the log now, some at a time: as many as [`WalReader::after`] returns for
+/// `most_bytes`. Batches that come meanwhile are left to the next move, so that it ends.
+///
+/// `rows_of` makes the rows of a batch. If the process stops at any moment, or an error ends the move,
+/// each batch is in the log or in the table, and the next move goes on from there. What is in both counts
+/// as in the table, and the next move removes it from the log.
+///
+/// # Errors
+/// Fails if the log or the table cannot be used.
+pub async fn move_batches<F>(
+    wal: &Wal,
+    table: &mut EventTable,
+    most_bytes: u64,
+    mut rows_of: F,
+) -> Result<Moved, LakeError>
+where
+    F: FnMut(&StoredBatch, &mut RowsBuilder) -> Result<(), BatchError>,
+{
+    let reader = WalReader::open(wal.path())?;
+    table.refresh().await?;
+    let mut moved = Moved { last: table.last_number().await?, ..Moved::default() };
+    if reader.after(0, 0)?.first().is_some_and(|batch| batch.number <= moved.last) {
+        // The last move ended before it removed what it had added. The table says now whether what it
+        // added is on the disk.
+        table.append(&[], moved.last).await?;
+        answered(wal.remove_up_to(moved.last)?).await?;
+    }
+    let newest = reader.last_number()?;
+    while moved.last < newest {
+        let batches = reader.after(moved.last, most_bytes)?;
+        // Batches that are set aside have numbers, too.
+        let Some(number) = batches.last().map(|batch| batch.number) else { break };
+        let (mut rows, mut damaged) = (Vec::new(), Vec::new());
+        for batch in &batches {
+            let mut builder = RowsBuilder::with_capacity(batch.batch.events);
+            match rows_of(batch, &mut builder) {
+                Ok(()) => {
+                    moved.batches += 1;
+                    moved.events += builder.len() as u64;
+                    rows.push(builder.finish());
+                }
+                Err(error) => damaged.push((batch.number, error)),
+            }
+        }
+        // They must be elsewhere before the table's number goes past them.
+        for (number, _) in &damaged {
+            answered(wal.set_aside(*number)?).await?;
+        }
+        moved.damaged.extend(damaged);
+        table.append(&together(rows)?, number).await?;
+        answered(wal.remove_up_to(number)?).await?;
+        moved.last = number;
+    }
+    Ok(moved)
+}
+
+/// Puts rows of small batches together, because each that is written alone takes as long as many.
+fn together(rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, TableError> {
+    let (mut together, mut small, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for one in rows {
+        bytes += one.get_array_memory_size();
+        small.push(one);
+        if bytes >= BYTES_TOGETHER {
+            together.push(concat_batches(&small[0].schema(), &small)?);
+            small.clear();
+            bytes = 0;
+        }
+    }
+    if let Some(first) = small.first() {
+        together.push(concat_batches(&first.schema(), &small)?);
+    }
+    Ok(together)
+}
+
+async fn answered(answer: Removed) -> Result<(), WalError> {
+    answer.await.unwrap_or(Err(WalError::Closed))
+}

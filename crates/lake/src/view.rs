@@ -1,0 +1,52 @@
+//! Events as they are at one moment: those in the table, and those that are still in the log.
+
+use std::path::Path;
+
+use crate::error::{LakeError, WalError};
+use crate::table::{EventTable, TableFile};
+use crate::wal::{StoredBatch, WalReader};
+
+/// The events of a lake at one moment. Each is in a file or in a batch, and none in both.
+#[derive(Debug)]
+pub struct View {
+    files: Vec<TableFile>,
+    last: u64,
+    reader: WalReader,
+}
+
+impl View {
+    /// Opens the view of the log in a file and of the table in a folder.
+    ///
+    /// # Errors
+    /// Fails if one of them cannot be read.
+    pub async fn open(log: &Path, table: &Path) -> Result<Self, LakeError> {
+        // What leaves the log is in the table before. So the log is held first: what it lacks then is
+        // in the table that is read after it.
+        let reader = WalReader::open(log)?;
+        reader.hold()?;
+        Ok(match EventTable::find(table).await? {
+            Some(table) => Self { files: table.files()?, last: table.last_number().await?, reader },
+            None => Self { files: Vec::new(), last: 0, reader },
+        })
+    }
+
+    /// Returns the files of the table. They stay on the disk for as long as
+    /// [`EventTable::vacuum`] keeps those that stopped to count.
+    #[must_use]
+    pub fn files(&self) -> &[TableFile] {
+        &self.files
+    }
+
+    /// Returns the batches that are not in the table and come after the batch `number`, in order: as
+    /// many as [`WalReader::after`] returns.
+    ///
+    /// # Errors
+    /// Fails if the log cannot be read.
+    pub fn batches_after(
+        &self,
+        number: u64,
+        most_bytes: u64,
+    ) -> Result<Vec<StoredBatch>, WalError> {
+        self.reader.after(number.max(self.last), most_bytes)
+    }
+}
