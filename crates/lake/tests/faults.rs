@@ -59,11 +59,12 @@ fn the_disk_can_be_full_at_any_commit() {
                 continue;
             }
         };
-        let full = (1..=COMMITS).find(|number| match store(&wal, commit(*number, sizes(*number))) {
-            Ok(()) => false,
-            Err(WalError::DiskFull) => true,
-            Err(error) => panic!("{pages} pages: {error}"),
-        });
+        let full =
+            (1..=COMMITS).find(|number| match store(&wal, commit(*number, sizes(*number))) {
+                Ok(()) => false,
+                Err(WalError::DiskFull) => true,
+                Err(error) => panic!("{pages} pages: {error}"),
+            });
         let last = full.map_or(COMMITS, |full| full - 1);
         failed_at.extend(full);
         let expected = |last: u64| ((1..=last).collect::<Vec<_>>(), (last > 0).then_some(last));

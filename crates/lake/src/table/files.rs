@@ -101,9 +101,8 @@ fn file(batch: &RecordBatch, row: usize, folder: &Path) -> Result<TableFile, Tab
         let count = column(name)?.as_primitive_opt::<Int64Type>()?.value(row);
         u64::try_from(count).ok()
     };
-    let time = |name: &str| {
-        Some(column(name)?.as_primitive_opt::<TimestampMicrosecondType>()?.value(row))
-    };
+    let time =
+        |name: &str| Some(column(name)?.as_primitive_opt::<TimestampMicrosecondType>()?.value(row));
     let path = text("path").ok_or_else(|| TableError::Log("a file without a path".to_owned()))?;
     let path = folder.join(percent_decode_str(path).decode_utf8_lossy().as_ref());
     let lacks = |what: &str| TableError::Log(format!("{} without {what}", path.display()));

@@ -199,8 +199,7 @@ impl EventTable {
         let mut properties = unmoved();
         if let Some(number) = change.number {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
-            properties =
-                properties.with_application_transaction(Transaction::new(BATCHES, number));
+            properties = properties.with_application_transaction(Transaction::new(BATCHES, number));
         }
         let commit = CommitBuilder::from(properties).with_actions(change.actions).build(
             Some(self.table.snapshot()?),

@@ -3,11 +3,12 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use chrono::TimeDelta;
 use deltalake_core::kernel::Action;
-use deltalake_core::operations::vacuum::VacuumMode;
+use deltalake_core::operations::vacuum::{Clock, VacuumMode};
 use deltalake_core::protocol::DeltaOperation;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -44,9 +45,9 @@ impl EventTable {
     /// # Errors
     /// Fails if the log cannot be read or written. The commit may have been made: call it again.
     pub async fn drop_before(&mut self, index: &str, day: Date) -> Result<Dropped, TableError> {
-        let midnight = day.to_zoned(TimeZone::UTC).map_or(i64::MIN, |midnight| {
-            midnight.timestamp().as_microsecond()
-        });
+        let midnight = day
+            .to_zoned(TimeZone::UTC)
+            .map_or(i64::MIN, |midnight| midnight.timestamp().as_microsecond());
         let is_old = |file: &TableFile| {
             file.index == index
                 && match file.day {
@@ -91,40 +92,48 @@ impl EventTable {
         Ok(removed.collect())
     }
 
-    /// Deletes files that stopped to count at least `keep` ago, and those of this age that no commit
-    /// names, such as of a process that was killed.
+    /// Deletes files that stopped to count before a moment, and those older than it that no commit names,
+    /// such as of a process that was killed.
     ///
-    /// Whoever opened the table before reads on for as long as `keep`, so that it should be longer than
-    /// any search, and must be longer than any append or compaction takes. The log knows for a week when
-    /// a file stopped to count; after that, only its age counts.
+    /// Whoever opened the table after that moment reads on: it should be longer ago than any search
+    /// takes, and must be longer ago than any append or compaction takes. The log knows for a week when a
+    /// file stopped to count; after that, only the age of the file counts.
     ///
     /// # Errors
     /// Fails if the log cannot be read, or if a file cannot be deleted. Others are deleted by then.
-    pub async fn vacuum(&mut self, keep: Duration) -> Result<Vacuumed, TableError> {
+    pub async fn vacuum(&mut self, before: SystemTime) -> Result<Vacuumed, TableError> {
         self.refresh().await?;
         // The plan only: the library would commit that it deletes files, past commits that are not on
         // the disk.
         let plan = self.table.clone().vacuum().with_mode(VacuumMode::Full).with_dry_run(true);
-        let period = TimeDelta::from_std(keep).unwrap_or(TimeDelta::MAX);
-        let plan = plan.with_enforce_retention_duration(false).with_retention_period(period);
+        let plan = plan
+            .with_enforce_retention_duration(false)
+            .with_retention_period(TimeDelta::zero())
+            .with_clock(Arc::new(Moment(before)));
         let (_, plan) = plan.await?;
         let mut done = Vacuumed::default();
         for path in plan.files_deleted {
             delete(&self.folder.join(path), &mut done)?;
         }
-        let before = SystemTime::now().checked_sub(keep).unwrap_or(SystemTime::UNIX_EPOCH);
         delete_halves(&self.folder, before, &mut done)?;
         Ok(done)
     }
 }
 
+/// What the library takes for the time.
+#[derive(Debug)]
+struct Moment(SystemTime);
+
+impl Clock for Moment {
+    fn current_timestamp_millis(&self) -> i64 {
+        let since = self.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
 /// Deletes files that were never whole: those with the number that the library gives a file while it
 /// writes it, as in `part-1.parquet#1`.
-fn delete_halves(
-    folder: &Path,
-    before: SystemTime,
-    done: &mut Vacuumed,
-) -> Result<(), TableError> {
+fn delete_halves(folder: &Path, before: SystemTime, done: &mut Vacuumed) -> Result<(), TableError> {
     let failed = |source| TableError::Folder { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;

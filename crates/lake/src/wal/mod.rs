@@ -57,7 +57,8 @@ pub struct Commit {
 impl Commit {
     /// Returns the bytes that it has in memory, about.
     fn bytes(&self) -> usize {
-        let batches = self.batches.iter().map(|batch| size_of::<Batch>() + batch.compressed_bytes());
+        let batches =
+            self.batches.iter().map(|batch| size_of::<Batch>() + batch.compressed_bytes());
         let marks = self.marks.iter();
         let marks = marks.map(|mark| size_of::<Mark>() + mark.key.len() + mark.value.len());
         size_of::<Self>() + batches.chain(marks).sum::<usize>()

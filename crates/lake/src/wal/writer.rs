@@ -111,10 +111,7 @@ fn answer_all(group: Vec<Waiting>, stored: Result<Vec<Numbers>, WalError>) {
 }
 
 /// Stores commits in one transaction, and returns the numbers of the batches of each.
-fn store(
-    connection: &mut Connection,
-    group: &[Waiting],
-) -> Result<Vec<Numbers>, rusqlite::Error> {
+fn store(connection: &mut Connection, group: &[Waiting]) -> Result<Vec<Numbers>, rusqlite::Error> {
     let transaction = connection.transaction()?;
     let mut stored = Vec::with_capacity(group.len());
     {

@@ -5,6 +5,7 @@ mod files;
 mod retention;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use super::*;
 
@@ -26,6 +27,25 @@ fn rows(events: &[(&str, Option<i64>, &str)]) -> RecordBatch {
     }
     assert_eq!(builder.len(), events.len());
     builder.finish()
+}
+
+fn is_there(path: &Path) -> bool {
+    path.try_exists().unwrap()
+}
+
+/// A moment an hour before the files of a test are written.
+fn earlier() -> SystemTime {
+    written() - Duration::from_hours(1)
+}
+
+/// A moment an hour after it.
+fn later() -> SystemTime {
+    written() + Duration::from_hours(1)
+}
+
+/// Returns when a file is written that is written now.
+fn written() -> SystemTime {
+    tempfile::tempfile().unwrap().metadata().unwrap().modified().unwrap()
 }
 
 /// Returns the number of files in each folder of the table.
@@ -58,11 +78,7 @@ async fn events_are_in_folders_by_index_and_day() {
     assert_eq!(found.len(), 4, "{found:?}");
     assert_eq!(
         found[1..],
-        [
-            "index=main/day=2026-11-29 1",
-            "index=main/day=2026-11-30 1",
-            "index=main/day=none 1",
-        ]
+        ["index=main/day=2026-11-29 1", "index=main/day=2026-11-30 1", "index=main/day=none 1",]
     );
     // It is the same table when it is opened again.
     let again = EventTable::open(&folder.path().join("events")).await.unwrap();
@@ -136,7 +152,7 @@ async fn checkpoints_are_on_the_disk() {
     let checkpoint = "_delta_log/00000000000000000099.checkpoint.parquet";
     let found = synced(&table);
     for path in [checkpoint, "_delta_log/_last_checkpoint"] {
-        assert!(table.folder.join(path).exists(), "{path}");
+        assert!(is_there(&table.folder.join(path)), "{path}");
         assert!(found.iter().any(|one| one == path), "{path}");
     }
     // The same is known from the checkpoint as from the commits.
@@ -172,7 +188,7 @@ async fn tasks_can_move_between_threads() {
     is_send(&table.append(&[], 1));
     is_send(&table.compact(&Compaction::default()));
     is_send(&table.drop_before("a", jiff::civil::date(2026, 1, 1)));
-    is_send(&table.vacuum(std::time::Duration::ZERO));
+    is_send(&table.vacuum(SystemTime::UNIX_EPOCH));
 }
 
 /// Of several processes that move the same batches at the same time, one adds them.

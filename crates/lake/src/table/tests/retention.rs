@@ -1,7 +1,5 @@
 //! Old events leave the table, and files the disk.
 
-use std::time::Duration;
-
 use jiff::civil::date;
 
 use super::*;
@@ -57,15 +55,15 @@ async fn days_before_one_are_dropped() {
     assert_eq!(table.drop_before("unknown", day).await.unwrap(), Dropped::default());
     assert_eq!(table.table.version(), version);
     // The files stay for those who opened the table before.
-    assert!(old.iter().all(|file| file.path.exists()));
-    assert_eq!(table.vacuum(Duration::from_secs(3600)).await.unwrap(), Vacuumed::default());
-    assert!(old.iter().all(|file| file.path.exists()));
-    let vacuumed = table.vacuum(Duration::ZERO).await.unwrap();
+    assert!(old.iter().all(|file| is_there(&file.path)));
+    assert_eq!(table.vacuum(earlier()).await.unwrap(), Vacuumed::default());
+    assert!(old.iter().all(|file| is_there(&file.path)));
+    let vacuumed = table.vacuum(later()).await.unwrap();
     assert_eq!(vacuumed, Vacuumed { files: 2, bytes: dropped.bytes });
     let again = EventTable::find(folder.path()).await.unwrap().unwrap();
     assert_eq!(days(&again), left);
-    assert!(again.files().unwrap().iter().all(|file| file.path.exists()));
-    assert_eq!(old.iter().filter(|file| file.path.exists()).count(), 4);
+    assert!(again.files().unwrap().iter().all(|file| is_there(&file.path)));
+    assert_eq!(old.iter().filter(|file| is_there(&file.path)).count(), 4);
 }
 
 /// What a process leaves that is killed while it writes files is deleted once it is old.
@@ -81,11 +79,11 @@ async fn files_that_no_commit_names_are_deleted() {
     for path in [&whole, &half, &of_others] {
         std::fs::write(path, "xyz").unwrap();
     }
-    let vacuumed = table.vacuum(Duration::from_secs(3600)).await.unwrap();
+    let vacuumed = table.vacuum(earlier()).await.unwrap();
     assert_eq!(vacuumed, Vacuumed::default());
-    assert!(whole.exists() && half.exists());
-    let vacuumed = table.vacuum(Duration::ZERO).await.unwrap();
-    assert!(!whole.exists() && !half.exists(), "{vacuumed:?}");
+    assert!(is_there(&whole) && is_there(&half));
+    let vacuumed = table.vacuum(later()).await.unwrap();
+    assert!(!is_there(&whole) && !is_there(&half), "{vacuumed:?}");
     let files = table.files().unwrap();
-    assert!(files.len() == 1 && files[0].path.exists());
+    assert!(files.len() == 1 && is_there(&files[0].path));
 }
