@@ -11,11 +11,25 @@ use percent_encoding::percent_decode_str;
 use super::EventTable;
 use crate::error::TableError;
 
-/// A file of the table that counts: Parquet with the columns of [`EventRow`](super::EventRow), apart from
-/// the index and the day, which all its rows have in common.
+/// A file of the table that counts.
 ///
-/// A reader need not open a file whose index it does not search, or whose events are all before or after
-/// its range. The times are those of `_time`.
+/// It is Parquet, with a row for each event and these columns. Any of them may be null but `_indextime`, and
+/// one may be missing in a file that is older than the column.
+///
+/// | Column | Type | What it has |
+/// |---|---|---|
+/// | `_time` | timestamp, microseconds, UTC | the time of the event |
+/// | `_indextime` | the same | when it arrived |
+/// | `source`, `sourcetype`, `host` | text | where it is from |
+/// | `fields` | text | what the sender gave beside the text, as a JSON object |
+/// | `_raw` | text | the text, byte for byte; null if it is not UTF-8 |
+/// | `_raw_bytes` | bytes | the text that is not UTF-8; null otherwise |
+/// | those of [`LEADS`](super::LEADS) | text | these fields of the text, if the mover found them |
+///
+/// The index and the day are not columns of the file, because all its rows have them in common.
+///
+/// A reader need not open a file whose index it does not search, or whose times are all before or after
+/// its range. Rows are in no order that it could rely on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableFile {
     /// Where it is. It stays there until [`EventTable::vacuum`] deletes it.

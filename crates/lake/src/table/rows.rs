@@ -45,8 +45,8 @@ const MOST_BYTES: usize = 512 << 20;
 pub struct EventRow<'a> {
     /// The index.
     pub index: &'a str,
-    /// The time, in microseconds since the epoch. One outside of the years 1 to 9999 counts as none:
-    /// other programs cannot read it.
+    /// The time, in microseconds since the epoch. One outside of the years 1 to 9999 counts as none,
+    /// because it has no day.
     pub time: Option<i64>,
     /// When the event arrived, in microseconds since the epoch.
     pub received: i64,

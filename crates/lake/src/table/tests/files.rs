@@ -1,6 +1,10 @@
 //! What the log of the table knows of its files.
 
+use std::fs::File;
+
+use deltalake_core::arrow::array::Array;
 use jiff::civil::date;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
 
@@ -45,6 +49,12 @@ async fn any_index_and_any_time_can_be_stored() {
     for file in again.files().unwrap() {
         assert!(is_there(&file.path), "{}", file.path.display());
         assert_eq!(file.day.is_some(), file.min_time.is_some());
+        // Where there is no day, there is no time.
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path).unwrap());
+        for batch in reader.unwrap().build().unwrap() {
+            let nulls = batch.unwrap().column_by_name("_time").unwrap().null_count();
+            assert_eq!(nulls as u64, if file.day.is_some() { 0 } else { file.rows });
+        }
     }
     let mut expected = indexes;
     expected.sort_unstable();
