@@ -186,6 +186,23 @@ async fn others_can_change_the_table_at_the_same_time() {
     }
 }
 
+/// The library must not move a commit past one that rewrote the same files: events would be there twice.
+#[tokio::test]
+async fn a_commit_is_not_moved_past_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = table_of(folder.path(), &EVENTS).await;
+    let mut other = EventTable::open(folder.path()).await.unwrap();
+    let how = Compaction::default();
+    let chosen = chosen(one.files().unwrap(), &how).unwrap();
+    let file = one.rewritten(&chosen, &how).await.unwrap();
+    let mut actions = one.removals(&chosen, false).unwrap();
+    actions.push(Action::Add(Add { data_change: false, ..file }));
+    other.compact(&how).await.unwrap().unwrap();
+    let operation = DeltaOperation::Optimize { predicate: None, target_size: 0 };
+    let error = one.commit(Change { actions, operation, number: None }).await.unwrap_err();
+    assert!(is_conflict(&error), "{error}");
+}
+
 /// An append never has to be tried again by its caller because files are rewritten.
 #[tokio::test]
 async fn appends_come_in_while_files_are_rewritten() {

@@ -85,6 +85,16 @@ async fn events_are_in_folders_by_index_and_day() {
     assert_eq!((again.last_number().await.unwrap(), folders(&again)), (3, found));
 }
 
+#[test]
+fn a_builder_is_made_in_any_way() {
+    for mut builder in [RowsBuilder::new(), RowsBuilder::default(), RowsBuilder::with_capacity(9)] {
+        let mut leads = [None; LEADS.len()];
+        leads[0] = Some("GetObject");
+        builder.push(&EventRow { index: "main", raw: b"a", leads, ..EventRow::default() }).unwrap();
+        assert_eq!(builder.finish(), rows(&[("main", None, "a")]));
+    }
+}
+
 #[tokio::test]
 async fn batches_come_in_once() {
     let folder = tempfile::tempdir().unwrap();
