@@ -66,6 +66,11 @@ async fn small_files_become_one_in_order() {
     assert_eq!((done.index.as_str(), done.day), ("a", Some(date(2026, 11, 29))));
     assert_eq!((done.files, done.rows), (4, 4));
     assert!(done.bytes < done.bytes_before);
+    // Whoever follows the log is told that no events changed.
+    let commit = table.folder.join("_delta_log/00000000000000000007.json");
+    let commit = std::fs::read_to_string(commit).unwrap();
+    assert_eq!(commit.matches("\"dataChange\":false").count(), 5, "{commit}");
+    assert!(!commit.contains("\"dataChange\":true"), "{commit}");
     let files = table.files().unwrap();
     let a = files.iter().find(|file| file.index == "a").unwrap();
     assert_eq!(
