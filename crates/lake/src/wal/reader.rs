@@ -86,7 +86,7 @@ impl WalReader {
     /// compression, each with 4 KiB for itself, but at least one if there is one.
     ///
     /// # Errors
-    /// Fails if the file cannot be read.
+    /// Fails if the file cannot be read. Batches before the one that cannot be read come by themselves.
     pub fn after(&self, number: u64, most_bytes: u64) -> Result<Vec<StoredBatch>, WalError> {
         let after = || {
             let mut statement = self.connection.prepare_cached(
@@ -95,8 +95,15 @@ impl WalReader {
             )?;
             let mut rows = statement.query([i64::try_from(number).unwrap_or(i64::MAX)])?;
             let (mut found, mut bytes) = (Vec::new(), 0_u64);
-            while let Some(row) = rows.next()? {
-                let stored = stored(row)?;
+            loop {
+                let next = rows.next().and_then(|row| row.map(stored).transpose());
+                let stored = match next {
+                    Ok(Some(stored)) => stored,
+                    Ok(None) => break,
+                    // Those before the damage come first; the next call tells of it.
+                    Err(_) if !found.is_empty() => break,
+                    Err(error) => return Err(error),
+                };
                 bytes = bytes.saturating_add(stored.batch.bytes).saturating_add(BYTES_OF_BATCH);
                 if bytes > most_bytes && !found.is_empty() {
                     break;
