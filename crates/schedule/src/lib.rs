@@ -1,0 +1,14 @@
+//! When detections run: schedules, what is due, what arrived late, and what is throttled.
+//!
+//! Everything here is a decision: data in, data out. There is no clock, no thread and no file; the
+//! current time is an argument, and another crate keeps the states.
+//!
+//! The identity of a run is its *nominal* time: the moment at which its schedule fires. When the run
+//! starts in fact changes neither the interval that it covers nor what it finds nor what it
+//! throttles. That is what makes a run that catches up, or runs again, give the same answer.
+
+mod cron;
+mod moment;
+
+pub use cron::{Cron, CronError, ZoneError, zone_of};
+pub use moment::{Interval, Moment};
