@@ -7,8 +7,14 @@
 //! starts in fact changes neither the interval that it covers nor what it finds nor what it
 //! throttles. That is what makes a run that catches up, or runs again, give the same answer.
 
+mod check;
 mod cron;
 mod moment;
+mod schedule;
+mod spread;
 
+pub use check::Concern;
 pub use cron::{Cron, CronError, ZoneError, zone_of};
 pub use moment::{Interval, Moment};
+pub use schedule::{IntervalError, Mode, Priority, Schedule, ScheduleError, ScheduleSpec};
+pub use spread::{Window, start_of};
