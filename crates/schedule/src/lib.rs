@@ -10,11 +10,15 @@
 mod check;
 mod cron;
 mod moment;
+mod pass;
+mod plan;
 mod schedule;
 mod spread;
 
 pub use check::Concern;
 pub use cron::{Cron, CronError, ZoneError, zone_of};
 pub use moment::{Interval, Moment};
+pub use pass::{Pass, Run, passes};
+pub use plan::{Ahead, Limits, MOST_COUNTED, Missed, Plan, Planned, Reason, plan};
 pub use schedule::{IntervalError, Mode, Priority, Schedule, ScheduleError, ScheduleSpec};
 pub use spread::{Window, start_of};
