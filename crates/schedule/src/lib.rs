@@ -7,16 +7,20 @@
 //! starts in fact changes neither the interval that it covers nor what it finds nor what it
 //! throttles. That is what makes a run that catches up, or runs again, give the same answer.
 
+mod changes;
 mod check;
 mod cron;
+mod late;
 mod moment;
 mod pass;
 mod plan;
 mod schedule;
 mod spread;
 
+pub use changes::{Changes, changes};
 pub use check::Concern;
 pub use cron::{Cron, CronError, ZoneError, zone_of};
+pub use late::{Again, Arrival, Covered, Late, MOST_SPANS, Minutes, late};
 pub use moment::{Interval, Moment};
 pub use pass::{Pass, Run, passes};
 pub use plan::{Ahead, Limits, MOST_COUNTED, Missed, Plan, Planned, Reason, plan};
