@@ -16,6 +16,7 @@ mod pass;
 mod plan;
 mod schedule;
 mod spread;
+mod throttle;
 
 pub use changes::{Changes, changes};
 pub use check::Concern;
@@ -26,3 +27,6 @@ pub use pass::{Pass, Run, passes};
 pub use plan::{Ahead, Limits, MOST_COUNTED, Missed, Plan, Planned, Reason, plan};
 pub use schedule::{IntervalError, Mode, Priority, Schedule, ScheduleError, ScheduleSpec};
 pub use spread::{Window, start_of};
+pub use throttle::{
+    KEPT, MOST_REPORTS, PeriodError, Throttle, ThrottleKey, ThrottleState, Verdict,
+};
