@@ -45,6 +45,7 @@ const RULES: &[Rule] = &[
     rule("spilltrail-spl", &["spilltrail-diagnostic"], Engine::None),
     rule("spilltrail-lake", &[], Engine::Allowed),
     rule("spilltrail-schedule", &["spilltrail-spl"], Engine::None),
+    rule("spilltrail-store", &["spilltrail-schedule"], Engine::None),
     rule(
         "spilltrail-eval",
         &["spilltrail-diagnostic", "spilltrail-event", "spilltrail-spl"],

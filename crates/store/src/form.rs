@@ -1,0 +1,129 @@
+//! The form of the file, and how connections to it are opened.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{M, Migrations};
+
+use crate::error::StoreError;
+
+/// Marks the file as one of ours: "SpSt".
+const APPLICATION_ID: i32 = 0x5370_5374;
+
+/// How long a connection waits for one of another process.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The steps from an empty file to the newest form. A step is never changed once it is released.
+const STEPS: &[M<'_>] = &[M::up(
+    "CREATE TABLE schedules (
+        id TEXT PRIMARY KEY,
+        spec TEXT NOT NULL,
+        is_enabled INTEGER NOT NULL,
+        is_overridden INTEGER NOT NULL,
+        done INTEGER NOT NULL,
+        throttle TEXT
+    ) STRICT;
+    CREATE TABLE runs (
+        number INTEGER PRIMARY KEY,
+        schedule TEXT NOT NULL,
+        nominal INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        firings INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        covers_from INTEGER,
+        covers_to INTEGER,
+        indexes TEXT NOT NULL,
+        seen INTEGER,
+        reason TEXT,
+        started INTEGER,
+        took INTEGER,
+        cost TEXT,
+        UNIQUE (schedule, nominal, attempt)
+    ) STRICT;
+    CREATE INDEX runs_by_nominal ON runs (nominal);
+    CREATE TABLE findings (
+        number INTEGER PRIMARY KEY,
+        detection TEXT NOT NULL,
+        nominal INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        time REAL,
+        entity TEXT,
+        score REAL,
+        severity TEXT,
+        hash TEXT NOT NULL,
+        state TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (detection, nominal, id)
+    ) STRICT;
+    CREATE INDEX findings_by_nominal ON findings (nominal);
+    CREATE INDEX findings_by_entity ON findings (entity, nominal);",
+)];
+
+/// Opens the file for the one writer, and brings it to the newest form.
+pub(crate) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
+    let open = || {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(PATIENCE)?;
+        Ok(connection)
+    };
+    let mut connection = open().map_err(|source| failed(path, source))?;
+    // The file of another program is refused before anything about it is changed.
+    check(&connection, path)?;
+    let prepare = || {
+        // The mark comes before the tables: whenever the process is killed, the file is known as ours.
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        // SQLite's own log shrinks to this size when it has been moved into the file.
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)
+    };
+    prepare().map_err(|source| failed(path, source))?;
+    let migrations = Migrations::from_slice(STEPS);
+    migrations.to_latest(&mut connection).map_err(|error| form(path, error.to_string()))?;
+    Ok(connection)
+}
+
+/// Opens the file for one of any number of readers.
+pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        Ok(connection)
+    };
+    let connection = open().map_err(|source| failed(path, source))?;
+    check(&connection, path)?;
+    Ok(connection)
+}
+
+/// Refuses the file of another program, and that of a newer version of this one.
+fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let number = |name: &str| {
+        let value = connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        value.map_err(|source| failed(path, source))
+    };
+    let (id, version) = (number("application_id")?, number("user_version")?);
+    let tables = "SELECT count(*) FROM sqlite_master";
+    let tables = connection.query_row(tables, [], |row| row.get::<_, i64>(0));
+    let tables = tables.map_err(|source| failed(path, source))?;
+    if id != APPLICATION_ID && (id, version, tables) != (0, 0, 0) {
+        return Err(form(path, "it is the database of another program".to_owned()));
+    }
+    if usize::try_from(version).is_ok_and(|version| version > STEPS.len()) {
+        let newest = STEPS.len();
+        let reason = format!("its form is {version}, and this version knows those up to {newest}");
+        return Err(form(path, reason));
+    }
+    Ok(())
+}
+
+fn failed(path: &Path, source: rusqlite::Error) -> StoreError {
+    StoreError::Open { path: path.to_owned(), source }
+}
+
+fn form(path: &Path, reason: String) -> StoreError {
+    StoreError::Form { path: path.to_owned(), reason }
+}

@@ -1,0 +1,162 @@
+//! Reading the store, in this process or another one, while it is written.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use spilltrail_schedule::{Covered, Interval, Moment, ScheduleSpec, ThrottleState};
+
+use crate::error::StoreError;
+use crate::form;
+use crate::records::{
+    FindingRecord, FindingState, ScheduleRecord, Status, StoredFinding, StoredRun, StoredSchedule,
+};
+
+/// A reader of the store. There may be any number of them.
+#[derive(Debug)]
+pub struct StoreReader {
+    pub(crate) connection: Connection,
+}
+
+impl StoreReader {
+    /// Opens the store in a file.
+    ///
+    /// # Errors
+    /// Fails if there is no such store, or if it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: form::open_to_read(path)? })
+    }
+
+    /// Returns all schedules, ordered by id.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
+        let sql = "SELECT id, spec, is_enabled, is_overridden, done FROM schedules ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let spec: ScheduleSpec = parsed("schedule", &row.get::<_, String>(1)?)?;
+            let (is_enabled, is_overridden) = (row.get(2)?, row.get(3)?);
+            let schedule = ScheduleRecord { id: row.get(0)?, spec, is_enabled, is_overridden };
+            found.push(StoredSchedule { schedule, done: Moment(row.get(4)?) });
+        }
+        Ok(found)
+    }
+
+    /// Returns what a schedule throttles; nothing if it has not reported yet.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn throttle(&self, schedule: &str) -> Result<ThrottleState, StoreError> {
+        let sql = "SELECT throttle FROM schedules WHERE id = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let text = statement.query_row([schedule], |row| row.get::<_, Option<String>>(0));
+        match text.optional()?.flatten() {
+            Some(text) => parsed("state of a throttle", &text),
+            None => Ok(ThrottleState::default()),
+        }
+    }
+
+    /// Returns the number of the next attempt at a run; the first is 1.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn next_attempt(&self, schedule: &str, nominal: Moment) -> Result<u32, StoreError> {
+        let sql =
+            "SELECT ifnull(max(attempt), 0) + 1 FROM runs WHERE schedule = ?1 AND nominal = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row((schedule, nominal.0), |row| row.get(0))?)
+    }
+
+    /// Returns the entries of the ledger from a nominal time on, in the order of nominal times and of
+    /// attempts.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn runs(&self, from: Moment) -> Result<Vec<StoredRun>, StoreError> {
+        let sql =
+            "SELECT schedule, nominal, attempt, first, firings, status, covers_from, covers_to,
+                          indexes, seen, reason, started, took, cost
+                   FROM runs WHERE nominal >= ?1 ORDER BY nominal, schedule, attempt";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([from.0])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(run(row)?);
+        }
+        Ok(found)
+    }
+
+    /// Returns what runs covered, from a nominal time on: what decides which runs must run again.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn covered(&self, from: Moment) -> Result<Vec<Covered>, StoreError> {
+        let covered = |run: StoredRun| {
+            let (interval, seen) =
+                run.interval.zip(run.seen).filter(|_| run.status.has_findings())?;
+            let StoredRun { schedule, nominal, indexes, .. } = run;
+            Some(Covered { schedule, nominal, interval, indexes, seen })
+        };
+        Ok(self.runs(from)?.into_iter().filter_map(covered).collect())
+    }
+
+    /// Returns the findings of runs from a nominal time on, withdrawn ones included, in the order of
+    /// nominal times, detections and ids.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn findings(&self, from: Moment) -> Result<Vec<StoredFinding>, StoreError> {
+        let sql =
+            "SELECT detection, nominal, attempt, state, id, time, entity, score, severity, hash,
+                          body
+                   FROM findings WHERE nominal >= ?1 ORDER BY nominal, detection, id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([from.0])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(StoredFinding {
+                detection: row.get(0)?,
+                nominal: Moment(row.get(1)?),
+                attempt: row.get(2)?,
+                state: FindingState::parse(&row.get::<_, String>(3)?)?,
+                finding: FindingRecord {
+                    id: row.get(4)?,
+                    time: row.get(5)?,
+                    entity: row.get(6)?,
+                    score: row.get(7)?,
+                    severity: row.get(8)?,
+                    hash: row.get(9)?,
+                    body: row.get(10)?,
+                },
+            });
+        }
+        Ok(found)
+    }
+}
+
+fn run(row: &Row<'_>) -> Result<StoredRun, StoreError> {
+    let interval = row.get::<_, Option<i64>>(6)?.zip(row.get::<_, Option<i64>>(7)?);
+    Ok(StoredRun {
+        schedule: row.get(0)?,
+        nominal: Moment(row.get(1)?),
+        attempt: row.get(2)?,
+        first: Moment(row.get(3)?),
+        firings: row.get(4)?,
+        status: Status::parse(&row.get::<_, String>(5)?)?,
+        interval: interval.map(|(from, to)| Interval { from: Moment(from), to: Moment(to) }),
+        indexes: parsed("list of indexes", &row.get::<_, String>(8)?)?,
+        seen: row.get(9)?,
+        reason: row.get(10)?,
+        started: row.get::<_, Option<i64>>(11)?.map(Moment),
+        took: row.get(12)?,
+        cost: row.get(13)?,
+    })
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    let damaged =
+        |error: serde_json::Error| StoreError::Damaged { what, reason: error.to_string() };
+    serde_json::from_str(text).map_err(damaged)
+}

@@ -1,0 +1,206 @@
+//! Writing the store.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use rusqlite::params;
+use spilltrail_schedule::{Changes, Missed, Moment, Reason, ThrottleState};
+
+use crate::error::StoreError;
+use crate::form;
+use crate::ledger;
+use crate::reader::StoreReader;
+use crate::records::{FindingRecord, RunRecord, ScheduleRecord, Status, StoredRun};
+
+/// The only writer of a store.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    reader: StoreReader,
+    /// Held as long as this process may write.
+    _lock: File,
+}
+
+/// What became of a run that was to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finished {
+    /// It is stored. The findings differ like this from those of the attempts before it.
+    Stored(Changes),
+    /// It was stored before, and nothing has changed.
+    Already,
+}
+
+impl Store {
+    /// Opens the store in a file, which is created if it is not there.
+    ///
+    /// # Errors
+    /// Fails if another process writes to it, if it is of another program or a newer version of this
+    /// one, or if it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = locked(path)?;
+        let connection = form::open_to_write(path)?;
+        Ok(Self { path: path.to_owned(), reader: StoreReader { connection }, _lock: lock })
+    }
+
+    /// Returns the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns what reads the store as it is.
+    #[must_use]
+    pub fn reader(&self) -> &StoreReader {
+        &self.reader
+    }
+
+    /// Stores a schedule. A new one, and one that is enabled now and was not, begins at `now`; any other
+    /// one stays where it is.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn set_schedule(
+        &mut self,
+        schedule: &ScheduleRecord,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        // It never goes back: what was done before it was disabled is not done again.
+        let sql = "INSERT INTO schedules (id, spec, is_enabled, is_overridden, done)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id) DO UPDATE SET
+                 done = CASE WHEN excluded.is_enabled > is_enabled THEN max(done, excluded.done)
+                        ELSE done END,
+                 spec = excluded.spec, is_enabled = excluded.is_enabled,
+                 is_overridden = excluded.is_overridden";
+        let ScheduleRecord { id, spec, is_enabled, is_overridden } = schedule;
+        let spec = ledger::json(spec)?;
+        let mut statement = self.reader.connection.prepare_cached(sql)?;
+        statement.execute(params![id, spec, is_enabled, is_overridden, now.0])?;
+        Ok(())
+    }
+
+    /// Removes a schedule. Its runs and findings stay.
+    ///
+    /// # Errors
+    /// Fails if there is none, or if the file cannot be written.
+    pub fn remove_schedule(&mut self, id: &str) -> Result<(), StoreError> {
+        let sql = "DELETE FROM schedules WHERE id = ?1";
+        ledger::require(self.reader.connection.prepare_cached(sql)?.execute([id])?, id)
+    }
+
+    /// Stores the end of a run: its entry in the ledger, its findings in place of those of earlier
+    /// attempts, what its schedule throttles from now on, and how far the schedule has come. All of it is
+    /// stored, or nothing. If this attempt is stored already, nothing changes.
+    ///
+    /// # Errors
+    /// Fails if there is no such schedule, if two findings have the same id, if a run that did not finish
+    /// has findings, or if the file cannot be written.
+    pub fn finish_run(
+        &mut self,
+        run: &RunRecord,
+        findings: &[FindingRecord],
+        throttle: Option<&ThrottleState>,
+    ) -> Result<Finished, StoreError> {
+        if !run.status.has_findings() && !findings.is_empty() {
+            return Err(StoreError::NoFindings { status: run.status.name() });
+        }
+        let transaction = self.reader.connection.transaction()?;
+        if !ledger::add(&transaction, &entry(run))? {
+            return Ok(Finished::Already);
+        }
+        let changes = if run.status.has_findings() {
+            let identity = (run.schedule.as_str(), run.nominal, run.attempt);
+            ledger::replace_findings(&transaction, identity, findings)?
+        } else {
+            Changes::default()
+        };
+        // A run that failed leaves the schedule where it is, but there must be one.
+        let done = if run.status.moves_on() { run.nominal } else { Moment(i64::MIN) };
+        ledger::move_on(&transaction, &run.schedule, done)?;
+        if let Some(throttle) = throttle {
+            let sql = "UPDATE schedules SET throttle = ?2 WHERE id = ?1";
+            let state = ledger::json(throttle)?;
+            transaction.prepare_cached(sql)?.execute((&run.schedule, state))?;
+        }
+        transaction.commit()?;
+        Ok(Finished::Stored(changes))
+    }
+
+    /// Stores firings that do not run, and moves their schedule on.
+    ///
+    /// # Errors
+    /// Fails if there is no such schedule, or if the file cannot be written.
+    pub fn record_missed(&mut self, missed: &Missed) -> Result<(), StoreError> {
+        let status = match missed.reason {
+            Reason::BeyondLookBack => Status::Gap,
+            Reason::Superseded | Reason::NoInterval(_) => Status::Skipped,
+        };
+        let entry = StoredRun {
+            schedule: missed.schedule.clone(),
+            nominal: missed.last,
+            attempt: 0,
+            first: missed.first,
+            firings: missed.firings,
+            status,
+            interval: missed.interval,
+            indexes: Vec::new(),
+            seen: None,
+            reason: Some(missed.reason.to_string()),
+            started: None,
+            took: None,
+            cost: None,
+        };
+        let transaction = self.reader.connection.transaction()?;
+        ledger::add(&transaction, &entry)?;
+        ledger::move_on(&transaction, &missed.schedule, missed.last)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Removes the runs and findings with nominal times before a moment, and returns how many runs there
+    /// were.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn remove_before(&mut self, moment: Moment) -> Result<usize, StoreError> {
+        let transaction = self.reader.connection.transaction()?;
+        transaction.execute("DELETE FROM findings WHERE nominal < ?1", [moment.0])?;
+        let removed = transaction.execute("DELETE FROM runs WHERE nominal < ?1", [moment.0])?;
+        transaction.commit()?;
+        Ok(removed)
+    }
+}
+
+/// Returns the entry of the ledger for a run.
+fn entry(run: &RunRecord) -> StoredRun {
+    StoredRun {
+        schedule: run.schedule.clone(),
+        nominal: run.nominal,
+        attempt: run.attempt,
+        first: run.nominal,
+        firings: 1,
+        status: run.status,
+        interval: Some(run.interval),
+        indexes: run.indexes.clone(),
+        seen: Some(run.seen),
+        reason: run.reason.clone(),
+        started: Some(run.started),
+        took: Some(run.took),
+        cost: run.cost.clone(),
+    }
+}
+
+/// Takes the lock that makes this process the only writer.
+fn locked(path: &Path) -> Result<File, StoreError> {
+    let beside = path.with_extension("lock");
+    let failed = |error: &std::io::Error| StoreError::Form {
+        path: beside.clone(),
+        reason: error.to_string(),
+    };
+    let file = File::options().create(true).truncate(false).write(true).open(&beside);
+    let file = file.map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(&error)),
+    }
+}

@@ -1,0 +1,120 @@
+//! A process that is killed at any moment loses no run that it told of, and stores none in part.
+
+#![expect(clippy::unwrap_used, reason = "whatever cannot be done fails the test")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use spilltrail_schedule::{
+    Interval, Mode, Moment, Priority, ScheduleSpec, Throttle, ThrottleState, Window,
+};
+use spilltrail_store::{
+    FindingRecord, Finished, RunRecord, ScheduleRecord, Status, Store, StoreReader,
+};
+
+/// Tells the process of a test that it is the one to be killed, and where its store is.
+const VARIABLE: &str = "SPILLTRAIL_TEST_STORE";
+
+/// The findings of each run.
+const FINDINGS: usize = 5;
+
+/// Finishes runs for ever, one a second of nominal time, and prints each that is stored.
+fn run_for_ever(path: &Path) {
+    let mut store = Store::open(path).unwrap();
+    let spec = ScheduleSpec {
+        cron: "* * * * *".into(),
+        zone: "UTC".into(),
+        earliest: "-1m".into(),
+        latest: "now".into(),
+        window: Window::None,
+        mode: Mode::Continuous,
+        priority: Priority::Default,
+    };
+    let (id, is_enabled, is_overridden) = ("a".to_owned(), true, false);
+    let schedule = ScheduleRecord { id, spec, is_enabled, is_overridden };
+    store.set_schedule(&schedule, Moment(0)).unwrap();
+    let throttle = Throttle::new(vec![], "1s").unwrap();
+    loop {
+        let nominal = store.reader().schedules().unwrap()[0].done.plus(1);
+        let mut state = store.reader().throttle("a").unwrap();
+        throttle.decide(&mut state, nominal, &[throttle.key([])]);
+        let finding = |number: usize| FindingRecord {
+            id: number.to_string(),
+            time: None,
+            entity: None,
+            score: None,
+            severity: None,
+            hash: nominal.0.to_string(),
+            body: "{}".into(),
+        };
+        let run = RunRecord {
+            schedule: "a".into(),
+            nominal,
+            attempt: 1,
+            status: Status::Done,
+            interval: Interval { from: nominal.plus(-1), to: nominal },
+            indexes: vec![],
+            seen: 0,
+            reason: None,
+            started: nominal,
+            took: 0,
+            cost: None,
+        };
+        let findings: Vec<FindingRecord> = (0..FINDINGS).map(finding).collect();
+        let finished = store.finish_run(&run, &findings, Some(&state)).unwrap();
+        assert!(matches!(finished, Finished::Stored(_)));
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "stored {}", nominal.0).unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[test]
+fn killed_at_any_moment() {
+    if let Some(path) = std::env::var_os(VARIABLE) {
+        return run_for_ever(Path::new(&path));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let mut random = fastrand::Rng::with_seed(42);
+    let mut told = 0;
+    for round in 0..12 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["killed_at_any_moment", "--exact", "--nocapture"])
+            .env(VARIABLE, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (mut left, wait) = (random.u32(1..60), random.u64(0..5000));
+        for line in lines {
+            if let Some(nominal) = line.unwrap().split("stored ").nth(1) {
+                told = nominal.trim().parse::<i64>().unwrap();
+                left = left.saturating_sub(1);
+            }
+            if left == 0 {
+                std::thread::sleep(Duration::from_micros(wait));
+                let _ = child.kill();
+            }
+        }
+        child.wait().unwrap();
+        let reader = StoreReader::open(&path).unwrap();
+        let done = reader.schedules().unwrap()[0].done.0;
+        assert!(told <= done, "round {round}: run {told} is lost, {done} is the last");
+        // Each run is there once, with all that belongs to it.
+        let runs: Vec<i64> =
+            reader.runs(Moment(0)).unwrap().iter().map(|run| run.nominal.0).collect();
+        assert_eq!(runs, (1..=done).collect::<Vec<_>>(), "round {round}");
+        let findings = reader.findings(Moment(0)).unwrap();
+        assert_eq!(findings.len(), runs.len() * FINDINGS, "round {round}");
+        let throttle = Throttle::new(vec![], "1s").unwrap();
+        let mut expected = ThrottleState::default();
+        for nominal in runs {
+            throttle.decide(&mut expected, Moment(nominal), &[throttle.key([])]);
+        }
+        assert_eq!(reader.throttle("a").unwrap(), expected, "round {round}");
+    }
+    assert!(told > 100, "{told}");
+}
