@@ -86,24 +86,35 @@ pub fn passes(runs: impl IntoIterator<Item = Run>) -> Vec<Pass> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn runs_of_an_interval_share_a_pass_and_keep_their_order() {
-        let run = |schedule: &str, nominal: i64, from: i64| Run {
+    fn run(schedule: &str, nominal: i64, from: i64) -> Run {
+        Run {
             nominal: Moment(nominal),
             schedule: schedule.to_owned(),
             interval: Interval { from: Moment(from), to: Moment(from + 10) },
             start: Moment(nominal),
-        };
+        }
+    }
+
+    /// Returns the passes of runs, each as the names of its runs.
+    fn names(runs: &[Run]) -> Vec<Vec<String>> {
+        let name = |run: &Run| format!("{}{}", run.schedule, run.nominal.0);
+        let names = |pass: Pass| pass.runs.iter().map(name).collect();
+        passes(runs.to_vec()).into_iter().map(names).collect()
+    }
+
+    #[test]
+    fn runs_of_an_interval_share_a_pass_and_keep_their_order() {
         // The last run of `b` is over the interval of the first pass, but comes after that of the second.
         let runs = [run("a", 1, 0), run("b", 1, 0), run("c", 1, 5), run("b", 2, 5), run("b", 3, 0)];
-        let found: Vec<Vec<String>> = passes(runs)
-            .into_iter()
-            .map(|pass| {
-                let name = |run: &Run| format!("{}{}", run.schedule, run.nominal.0);
-                pass.runs.iter().map(name).collect()
-            })
-            .collect();
         let expected: [&[&str]; 3] = [&["a1", "b1"], &["c1", "b2"], &["b3"]];
-        assert_eq!(found, expected);
+        assert_eq!(names(&runs), expected);
+    }
+
+    #[test]
+    fn a_pass_has_one_run_of_a_schedule() {
+        // Schedules that read all events so far have the same interval again and again.
+        let runs = [run("a", 1, 0), run("a", 2, 0), run("b", 1, 0)];
+        let expected: [&[&str]; 2] = [&["a1"], &["a2", "b1"]];
+        assert_eq!(names(&runs), expected);
     }
 }

@@ -108,6 +108,9 @@ fn what_is_too_long_ago_is_a_gap() {
     let found = plan_one(hourly(), "20T12:00", "29T15:10", Limits::default());
     assert_eq!(found.missed, ["20 13:00 to 28 15:00: 195"]);
     assert_eq!((found.runs[0].as_str(), found.runs.len()), ("28 16:00", 24));
+    // The look-back itself is not too long.
+    let found = plan_one(hourly(), "20T12:00", "29T15:00", Limits::default());
+    assert_eq!((found.runs[0].as_str(), found.runs.len()), ("28 15:00", 25));
     let limits = Limits { look_back: 0, ..Limits::default() };
     let found = plan_one(hourly(), "29T12:00", "29T15:10", limits);
     assert_eq!(found.missed, ["29 13:00 to 29 14:00: 2"]);
