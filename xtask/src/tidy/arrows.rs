@@ -46,6 +46,7 @@ const RULES: &[Rule] = &[
     rule("spilltrail-lake", &[], Engine::Allowed),
     rule("spilltrail-schedule", &["spilltrail-spl"], Engine::None),
     rule("spilltrail-store", &["spilltrail-schedule"], Engine::None),
+    rule("spilltrail-server", &["spilltrail-lake"], Engine::RuntimeOnly),
     rule(
         "spilltrail-eval",
         &["spilltrail-diagnostic", "spilltrail-event", "spilltrail-spl"],

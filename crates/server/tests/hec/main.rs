@@ -1,0 +1,11 @@
+//! The collector behind a real listener, with a store that can do all that a store can do wrong.
+
+#![expect(clippy::unwrap_used, reason = "whatever cannot be done fails the test")]
+
+mod client;
+mod codes;
+mod limits;
+mod malformed;
+mod senders;
+mod store;
+mod stored;
