@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, EXPECT};
 use flate2::write::MultiGzDecoder;
 use futures::StreamExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::reply::{Code, Reply};
 
@@ -60,10 +60,8 @@ pub(crate) struct BodyReader {
 }
 
 impl BodyReader {
-    /// Begins to read.
-    ///
-    /// # Errors
-    /// Fails if the body is compressed in a way that is not supported, or if it says that it is too large.
+    /// Begins to read. Returns an answer, too, if the body is compressed in a way that is not supported, or
+    /// says that it is too large; it should not be read then.
     pub(crate) fn new(
         headers: &HeaderMap,
         body: Body,
@@ -135,8 +133,8 @@ impl BodyReader {
     async fn receive(&mut self) -> Result<Option<Bytes>, Reply> {
         let BodyOptions { max_bytes, patience, min_rate, .. } = self.options;
         let earned = Duration::from_secs(self.received / min_rate.max(1));
-        let until = (Instant::now() + patience).min(self.started + patience + earned);
-        match timeout_at(until, self.stream.next()).await {
+        let all = patience.saturating_add(earned).saturating_sub(self.started.elapsed());
+        match timeout(patience.min(all), self.stream.next()).await {
             Err(_) => Err(Reply::TOO_SLOW),
             // The client went away, or the chunks are malformed.
             Ok(Some(Err(_))) => Err(Code::InvalidDataFormat.into()),

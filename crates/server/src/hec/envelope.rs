@@ -50,23 +50,60 @@ impl Names<'_> {
     }
 }
 
-/// The members that have a meaning; others are ignored.
-#[derive(Deserialize)]
+/// The members that have a meaning. Others are ignored, and of several with one name the last counts.
+#[derive(Default)]
 struct Members<'a> {
-    #[serde(borrow)]
     event: Option<&'a RawValue>,
-    #[serde(borrow)]
     time: Option<&'a RawValue>,
-    #[serde(borrow)]
     fields: Option<&'a RawValue>,
-    #[serde(borrow)]
-    index: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    sourcetype: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    source: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    host: Option<Cow<'a, str>>,
+    names: Names<'a>,
+}
+
+/// A text that lies in the object, unless it has escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Members::default();
+                while let Some(Text(name)) = map.next_key()? {
+                    let names = &mut members.names;
+                    let named = match &*name {
+                        "event" => {
+                            members.event = map.next_value()?;
+                            continue;
+                        }
+                        "time" => {
+                            members.time = map.next_value()?;
+                            continue;
+                        }
+                        "fields" => {
+                            members.fields = map.next_value()?;
+                            continue;
+                        }
+                        "index" => &mut names.index,
+                        "sourcetype" => &mut names.sourcetype,
+                        "source" => &mut names.source,
+                        "host" => &mut names.host,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    *named = map.next_value::<Option<Text<'_>>>()?.map(|text| text.0);
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
+    }
 }
 
 impl<'a> Envelope<'a> {
@@ -81,8 +118,7 @@ impl<'a> Envelope<'a> {
             serde_json::from_str(object).map_err(|_| Code::InvalidDataFormat)?;
         let text = text(members.event.ok_or(Code::EventFieldRequired)?.get())?;
         let time = members.time.map(|time| time_of(time.get())).transpose()?;
-        let Members { index, sourcetype, source, host, .. } = members;
-        let names = Names { index, sourcetype, source, host }.checked()?;
+        let names = members.names.checked()?;
         let fields = members.fields.map(|fields| fields_of(fields.get())).transpose()?.flatten();
         Ok(Self { text, time, names, fields })
     }
@@ -90,10 +126,8 @@ impl<'a> Envelope<'a> {
 
 /// Returns a string if `json` is one. It was parsed before, but its escapes were not decoded.
 fn string(json: &str) -> Option<Result<Cow<'_, str>, Code>> {
-    #[derive(Deserialize)]
-    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
     json.starts_with('"').then(|| {
-        let text = serde_json::from_str::<Borrowed<'_>>(json);
+        let text = serde_json::from_str::<Text<'_>>(json);
         text.map(|text| text.0).map_err(|_| Code::InvalidDataFormat)
     })
 }
@@ -253,6 +287,10 @@ mod tests {
             fields: Some(r#"{"a":1, "b":["x",null,true,1.5], "c":"d"}"#),
         };
         assert_eq!(Envelope::parse(object), Ok(expected));
+        let twice = br#"{"event":"x","host":"a","event":2,"host":"b","\u0068ost":"c"}"#;
+        let names = Names { host: Some("c".into()), ..Names::default() };
+        let expected = Envelope { text: "2".into(), time: None, names, fields: None };
+        assert_eq!(Envelope::parse(twice), Ok(expected));
         let empty = br#"{"event":1,"time":null,"host":"","source":null,"index":"","fields":{}}"#;
         let expected =
             Envelope { text: "1".into(), time: None, names: Names::default(), fields: None };
@@ -270,7 +308,7 @@ mod tests {
             (r#"{"event":1,}"#, Code::InvalidDataFormat),
             (r#"{"event":01}"#, Code::InvalidDataFormat),
             (r#"{"event":{"a"}}"#, Code::InvalidDataFormat),
-            (r#"{"event":1,"event":2}"#, Code::InvalidDataFormat),
+            (r#"{"event":1,"event":null}"#, Code::EventFieldRequired),
             (r#"{"event":"\ud800"}"#, Code::InvalidDataFormat),
             ("{\"event\":\"\n\"}", Code::InvalidDataFormat),
             (r#"{"event":1,"time":"yesterday"}"#, Code::InvalidDataFormat),

@@ -60,6 +60,11 @@ impl WalInbox {
     }
 }
 
+/// Returns true if a commit was refused not long ago.
+fn is_recent(refused: Option<Instant>, now: Instant) -> bool {
+    refused.is_some_and(|at| now.saturating_duration_since(at) < FULL_FOR)
+}
+
 fn note(refused: &Mutex<Option<Instant>>, outcome: &Result<(), InboxError>) {
     let at = match outcome {
         Ok(()) => None,
@@ -97,7 +102,32 @@ impl Inbox for WalInbox {
     }
 
     fn is_full(&self) -> bool {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.is_some_and(|at| at.elapsed() < FULL_FOR)
+        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        is_recent(refused, Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_full_for_a_while() {
+        let now = Instant::now();
+        let refused = Mutex::new(None);
+        let at = || *refused.lock().unwrap();
+        for (outcome, is_full) in [
+            (Ok(()), false),
+            (Err(InboxError::Failed("broken".into())), false),
+            (Err(InboxError::Full), true),
+            (Err(InboxError::Closed), true),
+            (Ok(()), false),
+            (Err(InboxError::Busy), true),
+        ] {
+            note(&refused, &outcome);
+            assert_eq!(is_recent(at(), now), is_full, "{outcome:?}");
+        }
+        assert!(is_recent(at(), now + FULL_FOR / 2));
+        assert!(!is_recent(at(), now + FULL_FOR * 2));
     }
 }

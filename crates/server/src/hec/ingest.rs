@@ -16,8 +16,8 @@ use super::tokens::Token;
 /// The most origins of a part: each is a batch of its own.
 const MAX_ORIGINS: usize = 1000;
 
-/// Batches of more bytes are compressed on another thread, because it takes milliseconds.
-const COMPRESSED_HERE: usize = 256 << 10;
+/// More bytes, or more batches, are compressed on another thread, because it takes milliseconds.
+const COMPRESSED_HERE: (usize, usize) = (256 << 10, 32);
 
 /// An event whose text and names are known.
 pub(crate) struct Arrived<'a> {
@@ -179,9 +179,9 @@ impl<'a> Ingest<'a> {
     /// Fails if the store refuses it.
     pub(crate) async fn append(&mut self) -> Result<Stored, Reply> {
         let builders = std::mem::take(&mut self.batches).into_values();
-        let bytes = std::mem::take(&mut self.bytes);
+        let size = (std::mem::take(&mut self.bytes), builders.len());
         let compress = move || builders.map(BatchBuilder::finish).collect::<Result<Vec<_>, _>>();
-        let batches = if bytes <= COMPRESSED_HERE {
+        let batches = if size.0 <= COMPRESSED_HERE.0 && size.1 <= COMPRESSED_HERE.1 {
             compress()
         } else {
             let work = tokio::task::spawn_blocking(compress);
