@@ -54,6 +54,7 @@ pub(crate) struct BodyReader {
     received: u64,
     inflated: u64,
     started: Instant,
+    /// True if nothing more is to come.
     is_ended: bool,
     /// True if the client sends the body only if it is asked to.
     is_expected: bool,
@@ -116,7 +117,8 @@ impl BodyReader {
 
     /// Reads what is left of the body, if that is little, so that the client reads the answer.
     pub(crate) async fn drain(&mut self) {
-        if self.is_ended || self.is_expected && self.received == 0 {
+        let is_awaited = self.is_expected && self.received == 0;
+        if self.is_ended || is_awaited || self.stream.size_hint().lower() > DRAINED {
             return;
         }
         let until = Instant::now() + DRAIN_PATIENCE;
@@ -135,9 +137,15 @@ impl BodyReader {
         let earned = Duration::from_secs(self.received / min_rate.max(1));
         let all = patience.saturating_add(earned).saturating_sub(self.started.elapsed());
         match timeout(patience.min(all), self.stream.next()).await {
-            Err(_) => Err(Reply::TOO_SLOW),
+            Err(_) => {
+                self.is_ended = true;
+                Err(Reply::TOO_SLOW)
+            }
             // The client went away, or the chunks are malformed.
-            Ok(Some(Err(_))) => Err(Code::InvalidDataFormat.into()),
+            Ok(Some(Err(_))) => {
+                self.is_ended = true;
+                Err(Code::InvalidDataFormat.into())
+            }
             Ok(None) => {
                 self.is_ended = true;
                 Ok(None)

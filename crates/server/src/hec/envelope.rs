@@ -236,6 +236,8 @@ impl<'de> Deserialize<'de> for Scalar {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -265,8 +267,12 @@ mod tests {
             }
         }
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        let object = format!(r#"{{"event":{deep}}}"#);
+        let object = format!(r#"{{"other":{deep},"event":{deep}}}"#);
         assert_eq!(Envelope::parse(object.as_bytes()).unwrap().text, deep);
+        for name in ["time", "fields", "host"] {
+            let object = format!(r#"{{"event":1,"{name}":{deep}}}"#);
+            assert_eq!(Envelope::parse(object.as_bytes()), Err(Code::InvalidDataFormat));
+        }
     }
 
     #[test]
@@ -329,5 +335,36 @@ mod tests {
             assert_eq!(Envelope::parse(object.as_bytes()), Err(expected), "{object}");
         }
         assert_eq!(Envelope::parse(b"{\"event\":\"\xff\"}"), Err(Code::InvalidDataFormat));
+    }
+
+    proptest! {
+        /// Whatever is in an object: the text of an event is not empty, and what is kept is in the object.
+        #[test]
+        fn any_object(pieces in prop::collection::vec(prop::sample::select(vec![
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "\"event\":", "\"time\":", "\"fields\":", "\"host\":",
+            "1", "-1.5e3", "null", "true", "\"\"", "\"a\"", "{\"a\":1}", "{\"a\":{}}", "\\u00e9", " ", "\u{e9}",
+        ]), 0..12)) {
+            let object = format!("{{{}}}", pieces.concat());
+            if let Ok(found) = Envelope::parse(object.as_bytes()) {
+                prop_assert!(!found.text.is_empty());
+                prop_assert!(found.fields.is_none_or(|fields| object.contains(fields)));
+            }
+        }
+
+        /// A serializer's objects come back with their parts.
+        #[test]
+        fn written_objects(text in ".+", host in ".*", seconds in 0..253_402_300_800_i64, value in ".*") {
+            let fields = serde_json::json!({"k": [value.as_str(), 1, null]}).to_string();
+            let object = serde_json::json!({
+                "event": text, "host": host, "time": seconds,
+                "fields": serde_json::from_str::<serde_json::Value>(&fields).unwrap(),
+            });
+            let object = object.to_string();
+            let found = Envelope::parse(object.as_bytes()).unwrap();
+            prop_assert_eq!(&*found.text, text.as_str());
+            prop_assert_eq!(found.time, Some(seconds * 1_000_000));
+            prop_assert_eq!(found.names.host.as_deref().unwrap_or_default(), host.as_str());
+            prop_assert_eq!(found.fields, Some(fields.as_str()));
+        }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! | Path below `/services/collector` | What it does |
 //! |---|---|
-//! | `` (none), `/event`, `/event/1.0` | takes JSON objects, one after the other or in arrays |
+//! | (nothing), `/event`, `/event/1.0` | takes JSON objects, one after the other or in arrays |
 //! | `/raw`, `/raw/1.0` | takes lines, with `host`, `source`, `sourcetype`, `index` and `time` in the query |
 //! | `/ack` | tells which requests of a channel are stored |
 //! | `/health`, `/health/1.0` | tells whether events can be stored |
@@ -17,6 +17,8 @@
 //! - An event without a time has none here: it counts with that of its text, or of its arrival.
 //! - A request is one commit, unless it has more than [`Options::part_bytes`]. Events of one origin are a
 //!   batch, and the batches are in the order of their first events.
+//!
+//! - Of several members of an object with one name, the last counts. Empty names are none.
 //!
 //! # What an answer means
 //!

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use spilltrail_server::ServeOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::client::{Server, answer, gzip, head, options, parsed};
 use crate::store::{Step, TestInbox};
@@ -144,30 +145,24 @@ async fn requests_at_the_same_time_are_limited() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_limited() {
     let serving = ServeOptions { max_connections: 1, ..ServeOptions::default() };
-    let server = Server::start_with(TestInbox::new(&[Step::Hold]), options(), serving).await;
-    let mut first = server.connect().await;
-    let request = |body: &str| {
-        let head = "POST /services/collector/raw HTTP/1.1\r\nHost: x\r\nAuthorization: Splunk good";
-        format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-    };
-    // The first one is served, so that it has the only place.
-    first.write_all(b"GET /services/collector/health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let mut bytes = [0; 12];
-    first.read_exact(&mut bytes).await.unwrap();
-    assert_eq!(&bytes, b"HTTP/1.1 200");
-    let mut second = server.connect().await;
-    second.write_all(request("x").as_bytes()).await.unwrap();
-    let mut read = Box::pin(async {
+    let server = Server::start_with(TestInbox::new(&[]), options(), serving).await;
+    let ask = async |stream: &mut TcpStream| {
+        let request = b"GET /services/collector/health HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(request).await.unwrap();
         let mut bytes = [0; 12];
-        second.read_exact(&mut bytes).await.map(|_| bytes)
-    });
+        stream.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(&bytes, b"HTTP/1.1 200");
+    };
+    let (mut first, mut second) = (server.connect().await, server.connect().await);
+    // It has an answer, so that it has the only place.
+    ask(&mut first).await;
+    let mut waits = Box::pin(ask(&mut second));
     for _ in 0..100 {
-        assert!((&mut read).now_or_never().is_none(), "two are served");
+        assert!((&mut waits).now_or_never().is_none(), "two are served");
         tokio::task::yield_now().await;
     }
     drop(first);
-    // The store holds its events, and the server stops without an answer after its patience.
-    drop(read);
+    waits.await;
     server.stop().await;
 }
 
@@ -184,7 +179,7 @@ async fn a_server_that_stops_finishes_its_requests() {
     }
     let address = server.address;
     let mut stopped = Box::pin(server.stop());
-    while tokio::net::TcpStream::connect(address).await.is_ok() {
+    while TcpStream::connect(address).await.is_ok() {
         assert!((&mut stopped).now_or_never().is_none(), "a request is under way");
     }
     inbox.release();
