@@ -116,7 +116,8 @@ impl Collector {
         *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens);
     }
 
-    /// Refuses every request from now on with [`Code::ShuttingDown`]. Those under way go on.
+    /// Refuses every request from now on with [`Code::ShuttingDown`]. Those under way go on. Call it before
+    /// [`crate::serve`] is stopped, so that connections that are used again are told.
     pub fn shut_down(&self) {
         self.is_shutting_down.store(true, Ordering::Relaxed);
     }

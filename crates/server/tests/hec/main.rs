@@ -9,3 +9,4 @@ mod malformed;
 mod senders;
 mod store;
 mod stored;
+mod wal;
