@@ -35,7 +35,8 @@ pub struct ClientAddress(pub SocketAddr);
 pub struct Options {
     /// The limits of a body.
     pub body: BodyOptions,
-    /// The most bytes of the text of an event; longer ones are errors. At most [`MAX_BATCH_BYTES`].
+    /// The most bytes of the text of an event; longer ones are errors. At most [`MAX_BATCH_BYTES`]. The object
+    /// around it may have twice as many bytes, because of escapes, and 64 KB for everything else.
     pub max_event: usize,
     /// The bytes of events after which a part of a request is stored, with what it has so far.
     pub part_bytes: usize,

@@ -14,6 +14,8 @@
 //! - The text of an event is the string that it is, or the bytes of any other JSON as they were sent. A
 //!   line is stored without its end, byte for byte. One line with many records of CloudTrail
 //!   (`{"Records":[…]}`) is one event here; whoever reads events splits it.
+//! - A time has microseconds; the digits after the sixth round half up. One before 1970 or after the year
+//!   9999 is refused, and so are milliseconds.
 //! - An event without a time has none here: it counts with that of its text, or of its arrival.
 //! - A request is one commit, unless it has more than [`Options::part_bytes`]. Events of one origin are a
 //!   batch, and the batches are in the order of their first events.

@@ -175,6 +175,29 @@ async fn large_requests_are_stored_in_parts() {
     }
 }
 
+/// A batch has a limit of its own; what does not fit it comes into the next part.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_events() {
+    let mut options = options();
+    options.part_bytes = usize::MAX;
+    options.max_event = usize::MAX;
+    let inbox = TestInbox::new(&[]);
+    let server = Server::start(inbox.clone(), options).await;
+    let most = spilltrail_lake::MAX_BATCH_BYTES;
+    let lines = [most / 2, most / 2, 1, most - 4].map(|length| "x".repeat(length));
+    let raw = "/services/collector/raw";
+    assert_eq!(server.post("good", raw, lines.join("\n")).await.status, 200);
+    let lengths = |commit: Vec<Kept>| commit.iter().map(|kept| kept.raw.len()).collect::<Vec<_>>();
+    let commits: Vec<_> = inbox.commits().into_iter().map(lengths).collect();
+    assert_eq!(commits, [vec![most / 2], vec![most / 2, 1], vec![most - 4]]);
+    // With its head, it is longer than a batch.
+    let answer = server.post("good", raw, format!("x\n{}", "x".repeat(most))).await;
+    let expected = r#"{"text":"Invalid data format","code":6,"invalid-event-number":1}"#;
+    assert_eq!(answer.parts(), (400, expected));
+    assert_eq!(inbox.commits().len(), 4);
+    server.stop().await;
+}
+
 /// Each origin is a batch; a request with very many is stored in parts.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_origins() {
