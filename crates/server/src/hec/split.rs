@@ -90,44 +90,36 @@ impl Splitter {
             let (taken, rest) = chunk.split_at(end.unwrap_or(chunk.len()));
             *chunk = rest;
             let taken = taken.get(start..).unwrap_or_default();
+            let is_held = !self.held.is_empty();
+            if is_held || end.is_none() {
+                self.hold(taken)?;
+            }
             if end.is_none() {
-                // The last byte of a line may be half of its end.
-                let most = self.most.saturating_add(usize::from(is_lines));
-                if self.held.len() + taken.len() > most {
-                    return Err(Code::InvalidDataFormat);
-                }
-                self.held.extend_from_slice(taken);
                 return Ok(None);
             }
-            // Not before it is known to be short enough, a line is copied.
-            let whole = self.held.len() + taken.len();
-            if whole > self.most.saturating_add(if is_lines { 2 } else { 0 }) {
+            let whole = if is_held { &self.held } else { taken };
+            let length = if is_lines { line(whole).len() } else { whole.len() };
+            if length > self.most {
                 return Err(Code::InvalidDataFormat);
             }
-            if !self.held.is_empty() {
-                self.held.extend_from_slice(taken);
-                if is_lines {
-                    self.held.truncate(line(&self.held).len());
-                }
-            }
-            let (event, is_held) = if self.held.is_empty() {
-                (line_if(is_lines, taken), false)
-            } else {
-                (&*self.held, true)
-            };
-            if event.len() > self.most {
-                return Err(Code::InvalidDataFormat);
-            }
-            if is_lines && is_blank(event) {
+            if is_lines && is_blank(whole) {
                 self.held.clear();
                 continue;
             }
-            if is_held {
-                self.is_given = true;
-                return Ok(Some(&self.held));
-            }
-            return Ok(Some(line_if(is_lines, taken)));
+            self.is_given = is_held;
+            let whole = if is_held { &self.held } else { taken };
+            return Ok(whole.get(..length));
         }
+    }
+
+    /// Keeps bytes of an event that is not complete.
+    fn hold(&mut self, bytes: &[u8]) -> Result<(), Code> {
+        // A line has up to two bytes more, which are its end.
+        if self.held.len() + bytes.len() > self.most.saturating_add(2) {
+            return Err(Code::InvalidDataFormat);
+        }
+        self.held.extend_from_slice(bytes);
+        Ok(())
     }
 
     /// Ends the body, and returns the last event if its end did not need to be marked.
