@@ -145,10 +145,6 @@ impl Splitter {
     }
 }
 
-fn line_if(is_line: bool, bytes: &[u8]) -> &[u8] {
-    if is_line { line(bytes) } else { bytes }
-}
-
 /// Returns a line without its end.
 fn line(bytes: &[u8]) -> &[u8] {
     let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
