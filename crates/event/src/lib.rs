@@ -12,6 +12,7 @@ mod pattern;
 mod predicate;
 mod range;
 mod stop;
+pub mod stored;
 mod value;
 mod values;
 

@@ -30,6 +30,9 @@ pub struct Origin {
     pub source: Option<String>,
     /// The host, if the sender names it.
     pub host: Option<String>,
+    /// The format in which the texts of the events are read, by its name. Empty if nobody has looked at
+    /// them yet: a text may then hold several events.
+    pub format: String,
 }
 
 /// One event as it arrived.

@@ -13,6 +13,7 @@
 
 mod batch;
 mod error;
+mod folder;
 mod moving;
 mod table;
 mod view;
@@ -20,12 +21,14 @@ mod wal;
 
 pub use batch::{Batch, BatchBuilder, Event, Events, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Origin};
 pub use error::{BatchError, LakeError, TableError, WalError};
+pub use folder::LakeFolder;
 pub use moving::{Moved, move_batches};
 pub use table::{
-    Added, Compacted, Compaction, Dropped, EventRow, EventTable, IndexSize, LEADS, RowsBuilder,
-    TableFile, Vacuumed,
+    Added, Compacted, Compaction, Dropped, EventRow, EventTable, IndexSize, RowsBuilder, TableFile,
+    Vacuumed, file_of,
 };
 pub use view::View;
 pub use wal::{
-    Appended, Commit, Mark, Numbers, Removed, StoredBatch, Wal, WalOptions, WalReader, WalSize,
+    Appended, Commit, ListedBatch, Mark, Numbers, Removed, StoredBatch, Wal, WalOptions, WalReader,
+    WalSize,
 };

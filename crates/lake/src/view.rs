@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::{LakeError, WalError};
 use crate::table::{EventTable, TableFile};
-use crate::wal::{StoredBatch, WalReader};
+use crate::wal::{ListedBatch, StoredBatch, WalReader};
 
 /// The events of a lake at one moment. Each is in a file or in a batch, and none in both.
 #[derive(Debug)]
@@ -48,5 +48,23 @@ impl View {
         most_bytes: u64,
     ) -> Result<Vec<StoredBatch>, WalError> {
         self.reader.after(number.max(self.last), most_bytes)
+    }
+
+    /// Returns what the batches that are not in the table are, in order.
+    ///
+    /// # Errors
+    /// Fails if the log cannot be read.
+    pub fn arrived(&self) -> Result<Vec<ListedBatch>, WalError> {
+        self.reader.list_after(self.last)
+    }
+
+    /// Returns a batch that is not in the table.
+    ///
+    /// # Errors
+    /// Fails if the log cannot be read.
+    pub fn batch(&self, number: u64) -> Result<Option<StoredBatch>, WalError> {
+        let first =
+            self.reader.after(number.saturating_sub(1).max(self.last), 0)?.into_iter().next();
+        Ok(first.filter(|batch| batch.number == number))
     }
 }

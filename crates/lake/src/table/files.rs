@@ -48,6 +48,8 @@ pub struct TableFile {
     /// No event has a later time, in microseconds since the epoch. `None` if no event has a time. The
     /// log has times to the millisecond, so that the last event may be up to a millisecond earlier.
     pub max_time: Option<i64>,
+    /// The first and the last name of the formats of the events, in the order of bytes.
+    pub formats: Option<(String, String)>,
     /// No event arrived later, in microseconds since the epoch, in the same way.
     pub max_received: Option<i64>,
 }
@@ -129,6 +131,9 @@ fn file(batch: &RecordBatch, row: usize, folder: &Path) -> Result<TableFile, Tab
         bytes: count("size_bytes").ok_or_else(|| lacks("a size"))?,
         min_time: time("min._time"),
         max_time: time("max._time").map(later),
+        formats: text("min.format")
+            .zip(text("max.format"))
+            .map(|(least, most)| (least.to_owned(), most.to_owned())),
         max_received: time("max._indextime").map(later),
         path,
     })

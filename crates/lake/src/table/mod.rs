@@ -33,7 +33,7 @@ use url::Url;
 pub use compaction::{Compacted, Compaction};
 pub use files::{IndexSize, TableFile};
 pub use retention::{Dropped, Vacuumed};
-pub use rows::{EventRow, LEADS, RowsBuilder};
+pub use rows::{EventRow, RowsBuilder, file_of};
 
 use crate::error::TableError;
 use disk::Disk;

@@ -10,26 +10,19 @@ use deltalake_core::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use deltalake_core::arrow::error::ArrowError;
 use deltalake_core::kernel::{DataType as DeltaType, StructField};
 use jiff::civil::Date;
+use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+
+use spilltrail_event::stored::{self, LEADS};
 
 use crate::batch::MAX_BATCH_EVENTS;
 use crate::error::BatchError;
 
 /// The columns by whose values files are put into folders.
 pub(super) const PARTITIONS: [&str; 2] = ["index", "day"];
-
-/// The fields of the text by which searches pick events, as columns.
-pub const LEADS: [&str; 7] = [
-    "eventName",
-    "eventSource",
-    "errorCode",
-    "awsRegion",
-    "recipientAccountId",
-    "sourceIPAddress",
-    "eventID",
-];
 
 /// The folder of events without a time that has a day.
 const NO_DAY: &str = "none";
@@ -58,23 +51,26 @@ pub struct EventRow<'a> {
     pub host: Option<&'a str>,
     /// The fields that the sender gave beside the text, as a JSON object.
     pub fields: Option<&'a str>,
-    /// The values of [`LEADS`].
+    /// The format in which the text is read, by its name.
+    pub format: &'a str,
+    /// The values of [`LEADS`], for events of a format that has them.
     pub leads: [Option<&'a str>; LEADS.len()],
     /// The text, byte for byte.
     pub raw: &'a [u8],
 }
 
 /// How a column is called, and what it holds.
-const COLUMNS: [(&str, Kind); 10] = [
+const COLUMNS: [(&str, Kind); 11] = [
     ("index", Kind::Text),
     ("day", Kind::Text),
-    ("_time", Kind::Time),
-    ("_indextime", Kind::Time),
-    ("source", Kind::Text),
-    ("sourcetype", Kind::Text),
-    ("host", Kind::Text),
+    (stored::TIME, Kind::Time),
+    (stored::INDEX_TIME, Kind::Time),
+    (stored::SOURCE, Kind::Text),
+    (stored::SOURCETYPE, Kind::Text),
+    (stored::HOST, Kind::Text),
+    (stored::FORMAT, Kind::Text),
     ("fields", Kind::Text),
-    ("_raw", Kind::Text),
+    (stored::RAW, Kind::Text),
     // The bytes of a text that is not UTF-8; such a row has no `_raw`.
     ("_raw_bytes", Kind::Bytes),
 ];
@@ -115,7 +111,10 @@ pub(super) fn columns() -> impl Iterator<Item = StructField> {
 
 /// Returns the columns whose smallest and largest values the log of the table has for each file.
 pub(super) fn compared() -> Vec<&'static str> {
-    ["_time", "_indextime", "sourcetype"].into_iter().chain(LEADS).collect()
+    [stored::TIME, stored::INDEX_TIME, stored::SOURCETYPE, stored::FORMAT]
+        .into_iter()
+        .chain(LEADS)
+        .collect()
 }
 
 /// Returns rows of a file with the columns that they have in common, in the order of the table.
@@ -145,7 +144,7 @@ fn arrow_schema() -> Arc<Schema> {
 
 /// Returns how files are written.
 pub(super) fn properties() -> WriterProperties {
-    let text = || ColumnPath::from("_raw");
+    let text = || ColumnPath::from(stored::RAW);
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_created_by(concat!("spilltrail ", env!("CARGO_PKG_VERSION")).to_owned())
@@ -156,6 +155,19 @@ pub(super) fn properties() -> WriterProperties {
         .set_data_page_size_limit(4 << 20)
         .set_max_row_group_row_count(Some(ROWS_OF_GROUP))
         .build()
+}
+
+/// Returns rows as the bytes of a Parquet file, such as the table has, for a reader of its files. They are
+/// compressed little.
+///
+/// # Errors
+/// Fails if the rows do not have the columns of the table.
+pub fn file_of(rows: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
+    let fast = Compression::ZSTD(ZstdLevel::try_new(1)?);
+    let properties = properties().into_builder().set_compression(fast).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties))?;
+    writer.write(rows)?;
+    writer.into_inner()
 }
 
 /// Collects rows.
@@ -198,6 +210,12 @@ impl RowsBuilder {
         }
     }
 
+    /// Returns the number of bytes of their texts.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.held
+    }
+
     /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -225,6 +243,7 @@ impl RowsBuilder {
             row.source,
             row.sourcetype,
             row.host,
+            Some(row.format),
             row.fields,
             raw,
         ];

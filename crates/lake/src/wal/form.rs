@@ -28,6 +28,7 @@ const STEPS: &[M<'_>] = &[M::up(
         sourcetype TEXT,
         source TEXT,
         host TEXT,
+        format TEXT NOT NULL,
         events INTEGER NOT NULL,
         bytes INTEGER NOT NULL,
         body BLOB NOT NULL
@@ -39,6 +40,7 @@ const STEPS: &[M<'_>] = &[M::up(
         sourcetype TEXT,
         source TEXT,
         host TEXT,
+        format TEXT NOT NULL,
         events INTEGER NOT NULL,
         bytes INTEGER NOT NULL,
         body BLOB NOT NULL

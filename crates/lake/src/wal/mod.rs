@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::batch::Batch;
 use crate::error::WalError;
-pub use reader::{StoredBatch, WalReader, WalSize};
+pub use reader::{ListedBatch, StoredBatch, WalReader, WalSize};
 use writer::{Order, Writer};
 
 /// How the log of arriving events is written.

@@ -19,6 +19,21 @@ pub struct StoredBatch {
     pub batch: Batch,
 }
 
+/// What a batch in the log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedBatch {
+    /// The number; later batches have larger ones.
+    pub number: u64,
+    /// The index of the events.
+    pub index: String,
+    /// The format in which the texts of the events are read, by its name.
+    pub format: String,
+    /// The number of events.
+    pub events: u64,
+    /// The number of bytes after compression.
+    pub bytes: u64,
+}
+
 /// What the log holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WalSize {
@@ -90,7 +105,8 @@ impl WalReader {
     pub fn after(&self, number: u64, most_bytes: u64) -> Result<Vec<StoredBatch>, WalError> {
         let after = || {
             let mut statement = self.connection.prepare_cached(
-                "SELECT number, received, index_name, sourcetype, source, host, events, bytes, body
+                "SELECT number, received, index_name, sourcetype, source, host, format, events, bytes,
+                     body
                  FROM batches WHERE number > ?1 ORDER BY number",
             )?;
             let mut rows = statement.query([i64::try_from(number).unwrap_or(i64::MAX)])?;
@@ -113,6 +129,30 @@ impl WalReader {
             Ok(found)
         };
         self.read(after())
+    }
+
+    /// Returns what the batches after a number are, in order, without their events.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn list_after(&self, number: u64) -> Result<Vec<ListedBatch>, WalError> {
+        let list = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT number, index_name, format, events, length(body)
+                 FROM batches WHERE number > ?1 ORDER BY number",
+            )?;
+            let listed = |row: &Row<'_>| {
+                Ok(ListedBatch {
+                    number: row.get(0)?,
+                    index: row.get(1)?,
+                    format: row.get(2)?,
+                    events: row.get(3)?,
+                    bytes: row.get(4)?,
+                })
+            };
+            statement.query_map([i64::try_from(number).unwrap_or(i64::MAX)], listed)?.collect()
+        };
+        self.read(list())
     }
 
     /// Returns the value of a mark.
@@ -161,10 +201,11 @@ fn stored(row: &Row<'_>) -> Result<StoredBatch, rusqlite::Error> {
                 sourcetype: row.get(3)?,
                 source: row.get(4)?,
                 host: row.get(5)?,
+                format: row.get(6)?,
             },
-            events: row.get(6)?,
-            bytes: row.get(7)?,
-            body: row.get(8)?,
+            events: row.get(7)?,
+            bytes: row.get(8)?,
+            body: row.get(9)?,
         },
     })
 }

@@ -116,8 +116,9 @@ fn store(connection: &mut Connection, group: &[Waiting]) -> Result<Vec<Numbers>,
     let mut stored = Vec::with_capacity(group.len());
     {
         let mut insert = transaction.prepare_cached(
-            "INSERT INTO batches (received, index_name, sourcetype, source, host, events, bytes, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO batches
+                 (received, index_name, sourcetype, source, host, format, events, bytes, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         let mut mark = transaction.prepare_cached(
             "INSERT INTO marks (key, value) VALUES (?1, ?2)
@@ -133,6 +134,7 @@ fn store(connection: &mut Connection, group: &[Waiting]) -> Result<Vec<Numbers>,
                     origin.sourcetype,
                     origin.source,
                     origin.host,
+                    origin.format,
                     batch.events,
                     batch.bytes,
                     batch.body,
@@ -156,8 +158,8 @@ fn set_aside(connection: &mut Connection, number: u64) -> Result<(), rusqlite::E
     let transaction = connection.transaction()?;
     transaction.execute(
         "INSERT INTO set_aside
-             (number, received, index_name, sourcetype, source, host, events, bytes, body)
-         SELECT number, received, index_name, sourcetype, source, host, events, bytes, body
+             (number, received, index_name, sourcetype, source, host, format, events, bytes, body)
+         SELECT number, received, index_name, sourcetype, source, host, format, events, bytes, body
          FROM batches WHERE number = ?1",
         [number],
     )?;

@@ -128,6 +128,7 @@ impl<'a> Ingest<'a> {
                 sourcetype: owned(sourcetype),
                 source: owned(source),
                 host: owned(host),
+                format: String::new(),
             };
             if self.batches.len() >= MAX_ORIGINS && !self.batches.contains_key(&origin) {
                 return Ok(None);

@@ -9,7 +9,7 @@ use crate::store::{Kept, Step, TestInbox};
 
 fn origin(index: &str, names: [Option<&str>; 3]) -> Origin {
     let [sourcetype, source, host] = names.map(|name| name.map(str::to_owned));
-    Origin { index: index.to_owned(), sourcetype, source, host }
+    Origin { index: index.to_owned(), sourcetype, source, host, format: String::new() }
 }
 
 fn kept(origin: Origin, raw: &str, time: Option<i64>, fields: Option<&str>) -> Kept {

@@ -132,6 +132,7 @@ fn files_are_chosen_so_that_events_are_rarely_rewritten() {
         min_time: None,
         max_time: None,
         max_received: None,
+        formats: None,
     };
     for (sizes, expected) in [
         (&[][..], 0),

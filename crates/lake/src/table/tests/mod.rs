@@ -7,6 +7,8 @@ mod retention;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use spilltrail_event::stored::LEADS;
+
 use super::*;
 
 /// 2026-11-29T12:00:00Z in microseconds.
