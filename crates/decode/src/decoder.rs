@@ -11,7 +11,7 @@ use spilltrail_event::{ScanRequest, StopToken};
 use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
-use crate::event_view::{Origin, quick_time, unread_time};
+use crate::event_view::{quick_time, unread_time};
 use crate::extract::{Event, Extraction as Counts, Extractor};
 use crate::incomplete::Ends;
 use crate::inflate::{
@@ -20,7 +20,10 @@ use crate::inflate::{
 use crate::left_out::Seen;
 use crate::lookalike::looks_like_event;
 use crate::lost::{Lost, is_empty_event};
-use crate::parquet::{Damages, Lines, Need, Parquet, Step};
+use crate::origin::{Origin, OwnOrigin};
+use crate::parquet::{
+    Damages, Lines, Need, Parquet, Passed, Step, Stored, StoredEvent, StoredStep,
+};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
 use crate::report::{Damage, DamageKind, FileReport, Marks, SkipKind, count_place, is_beside_logs};
@@ -220,6 +223,9 @@ pub(crate) trait Consumer {
     /// Returns what is needed of events of a detected format.
     fn need(&self, format: Format) -> Need;
 
+    /// Prepares for events of another origin.
+    fn begin(&mut self, origin: &Origin);
+
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>);
 
     /// Handles a record of a part; returns whether at least one request matched it.
@@ -239,6 +245,10 @@ struct Extraction<'a> {
 impl Consumer for Extraction<'_> {
     fn need(&self, format: Format) -> Need {
         self.extractor.need(format)
+    }
+
+    fn begin(&mut self, origin: &Origin) {
+        self.extractor.begin(origin);
     }
 
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
@@ -339,6 +349,17 @@ impl File<'_> {
             }
         }
         flow
+    }
+
+    /// Counts events that no search matches, and that were not read.
+    fn pass(&mut self, passed: Passed) {
+        self.report.events += passed.events;
+        for time in passed.times.map(|(first, last)| [first, last]).into_iter().flatten() {
+            self.report.see_time_until(time, self.horizon);
+        }
+        for _ in 0..passed.untimed {
+            self.report.untimed.see(Format::CloudTrail, None);
+        }
     }
 
     /// Handles the records that a part was cut into.
@@ -494,6 +515,47 @@ impl Texts<'_> {
         }
     }
 
+    /// Passes on the events of a table of stored events, each with its own origin.
+    fn stored(&mut self, name: &str, table: &Stored<'_>) -> ControlFlow<()> {
+        let of_table = self.origin_of(name);
+        let mut need = self.file.consumer.need(Format::CloudTrail);
+        // Duplicates are found by their ids, of those events, too, that no search matches.
+        if self.file.seen.is_some() {
+            need = need.everything();
+        }
+        let mut origin = of_table.clone();
+        let mut own: Option<[Option<String>; 3]> = None;
+        let horizon = self.file.horizon;
+        let flow = table.each(&need, horizon, &mut |step| match step {
+            StoredStep::Event(event) => {
+                let OwnOrigin { source, host, sourcetype } = event.origin;
+                let said = [source, host, sourcetype];
+                if own.as_ref().is_none_or(|own| own.each_ref().map(Option::as_deref) != said) {
+                    own = Some(said.map(|value| value.map(str::to_owned)));
+                    origin = of_table.of_event(event.origin);
+                    self.file.consumer.begin(&origin);
+                }
+                self.file.report.bytes_inflated += event.text.len() as u64;
+                let StoredEvent { text, format, offset, .. } = event;
+                self.file.event(&RawRecord { text, offset, format }, &origin)
+            }
+            StoredStep::Passed(passed) => {
+                self.file.pass(passed);
+                ControlFlow::Continue(())
+            }
+            StoredStep::Damage(damage) => {
+                self.damage(name, damage);
+                ControlFlow::Continue(())
+            }
+        });
+        let members = std::mem::take(&mut self.file.members);
+        members.tell(None, &mut self.file.report.left_out);
+        // Which event is the first that is read depends on the searches.
+        self.file.report.first_event = None;
+        self.file.report.stopped |= flow.is_break();
+        flow
+    }
+
     /// Passes on the rows of a Parquet file that are all events of one format.
     fn events(&mut self, name: &str, file: &Parquet, format: Format) -> ControlFlow<()> {
         let origin = &self.origin_of(name);
@@ -551,9 +613,11 @@ impl Parts for Texts<'_> {
                 return (ControlFlow::Continue(()), 0);
             }
         };
-        let flow = match file.format() {
-            Some(format) => self.events(name, &file, format),
-            None => {
+        let stored = if self.file.origin.is_stored { file.stored() } else { None };
+        let flow = match (stored, file.format()) {
+            (Some(table), _) => self.stored(name, &table),
+            (None, Some(format)) => self.events(name, &file, format),
+            (None, None) => {
                 let mut lines = Lines::new(file.rows(None));
                 let damages = lines.damages();
                 self.text(name, &mut lines, Format::Parquet, Some(&damages))

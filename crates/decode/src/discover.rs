@@ -10,11 +10,10 @@ use spilltrail_event::{Demand, Field, Kind, Predicate, ScanRequest, StopToken, f
 use crate::cloudtrail::{Derived, Profile, Values, derived_fields};
 use crate::decoder::{Consumer, Extracted, FileReader, event_of};
 use crate::delivered::WholeRecord;
-use crate::event_view::{
-    BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin, arrays,
-};
+use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, arrays};
 use crate::extract::{Extractor, sourcetype_of};
 use crate::inflate::{Input, MakeScratch};
+use crate::origin::Origin;
 use crate::parquet::Need;
 use crate::paths::{Outer, Slots, flatten};
 use crate::record::{FORMATS, Format, RawRecord};
@@ -288,6 +287,10 @@ impl Consumer for Collector {
         }
         self.demand.names.iter().for_each(|name| need.add_field(name));
         need
+    }
+
+    fn begin(&mut self, origin: &Origin) {
+        self.extractor.begin(origin);
     }
 
     fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {

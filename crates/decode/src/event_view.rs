@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use spilltrail_event::{Record, fields};
 
@@ -11,40 +10,10 @@ use crate::cloudtrail::inputs::{Input, Inputs};
 use crate::cloudtrail::{Derived, Profile, Values, derived_field};
 use crate::extract::LAKE_SOURCETYPES;
 use crate::json::{self, text_member};
+use crate::origin::Origin;
 use crate::paths::{Arrays, At, Paths, PlainPath, Slots};
 use crate::record::Format;
 use crate::time::WrittenTime;
-
-/// The origin of an event: the values of `source`, `host` and `index`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The file or stream.
-    pub source: Arc<str>,
-    /// The host; for the add-on's events, the collector's host.
-    pub host: Arc<str>,
-    /// The index of all events of the origin. If `None`, events have no index, except rows with a
-    /// field `index` of their own.
-    pub index: Option<Arc<str>>,
-    /// The sourcetype of all events of the origin, instead of the one that the user named or that
-    /// is detected.
-    pub sourcetype: Option<Arc<str>>,
-    /// What stands for the origin beside the text of an event that is kept whole. If `None`, that is
-    /// the source, which then tells all of the origin.
-    pub key: Option<Arc<str>>,
-}
-
-impl Origin {
-    /// Returns the origin for a file or stream, without an index.
-    pub fn new(source: impl Into<Arc<str>>) -> Self {
-        Self {
-            source: source.into(),
-            host: "localhost".into(),
-            index: None,
-            sourcetype: None,
-            key: None,
-        }
-    }
-}
 
 /// A field that is not looked up by its name in the JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

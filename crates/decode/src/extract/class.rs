@@ -7,8 +7,9 @@ use spilltrail_event::{Kind, Known, ScanRequest};
 use super::condition::{Condition, Outcomes, Tests};
 use super::output::Repeats;
 use crate::cloudtrail::{Profile, Rule, Values, derived_field};
-use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Origin};
+use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource};
 use crate::needles::Needles;
+use crate::origin::Origin;
 use crate::paths::Slots;
 use crate::record::Format;
 

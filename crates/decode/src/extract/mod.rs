@@ -17,8 +17,9 @@ use spilltrail_event::{Known, ScanRequest, fields};
 
 use crate::cloudtrail::Profile;
 use crate::decoder::Extracted;
-use crate::event_view::{Origin, arrays, quick_time};
+use crate::event_view::{arrays, quick_time};
 use crate::json::member;
+use crate::origin::Origin;
 use crate::parquet::Need;
 use crate::paths::{Outer, Slots};
 use crate::record::{FORMATS, Format, RawRecord};

@@ -16,6 +16,7 @@ mod pages;
 mod prune;
 mod schema;
 mod source;
+mod stored;
 mod thrift;
 
 use std::collections::VecDeque;
@@ -25,7 +26,8 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use parquet::arrow::FieldLevels;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
@@ -40,6 +42,7 @@ use pages::{Held, RowGroup};
 use prune::Group;
 use schema::{Projection, Schema};
 use source::Source;
+pub(crate) use stored::{Passed, Stored, StoredEvent, StoredStep};
 use thrift::Refusal;
 
 /// A file begins and ends with these bytes.
@@ -342,7 +345,7 @@ impl Rows<'_> {
         &mut self,
         group: &RowGroupMetaData,
     ) -> Result<(ParquetRecordBatchReader, usize, Arc<Held>), ParquetError> {
-        let Parquet { source, metadata, schema, .. } = self.file;
+        let Parquet { metadata, schema, .. } = self.file;
         let described = Group { metadata, group, schema };
         let (members, place) = match &self.need {
             None => (None, 0),
@@ -354,28 +357,8 @@ impl Rows<'_> {
             None => schema.project(members)?,
         };
         let projection = self.projections[place].insert(projection);
-        let mut size = 0u64;
-        for leaf in &projection.leaves {
-            let missing = || ParquetError::General(format!("column {leaf} is missing"));
-            let column = group.columns().get(*leaf).ok_or_else(missing)?;
-            let name = match column.compression() {
-                Compression::BROTLI(_) => Some("brotli"),
-                Compression::LZO => Some("LZO"),
-                _ => None,
-            };
-            if let Some(name) = name {
-                return Err(ParquetError::NYI(format!("it is compressed with {name}")));
-            }
-            let bytes = u64::try_from(column.uncompressed_size()).unwrap_or(u64::MAX);
-            size = size.saturating_add(bytes);
-        }
-        let row = (size / group_rows(group).max(1)).max(1);
-        let rows = (BATCH_BYTES / row).clamp(1, BATCH_ROWS);
-        let held = Arc::new(Held::default());
-        let pages = RowGroup { source, metadata, group, held: held.clone() };
-        let levels = &projection.levels;
-        let reader =
-            ParquetRecordBatchReader::try_new_with_row_groups(levels, &pages, rows as usize, None)?;
+        let Projection { levels, leaves, .. } = projection;
+        let (reader, held) = reader_of(self.file, group, leaves, levels, None)?;
         Ok((reader, place, held))
     }
 
@@ -405,6 +388,38 @@ impl Rows<'_> {
         let message = format!("it is damaged: {reason}; {rows} not read");
         self.waiting.push_back(in_group(index, offset, DamageKind::CorruptCompression, &message));
     }
+}
+
+/// Returns the reader of some leaves of a row group, or of some of its rows.
+fn reader_of(
+    file: &Parquet,
+    group: &RowGroupMetaData,
+    leaves: &[usize],
+    levels: &FieldLevels,
+    rows: Option<RowSelection>,
+) -> Result<(ParquetRecordBatchReader, Arc<Held>), ParquetError> {
+    let mut size = 0u64;
+    for leaf in leaves {
+        let missing = || ParquetError::General(format!("column {leaf} is missing"));
+        let column = group.columns().get(*leaf).ok_or_else(missing)?;
+        let name = match column.compression() {
+            Compression::BROTLI(_) => Some("brotli"),
+            Compression::LZO => Some("LZO"),
+            _ => None,
+        };
+        if let Some(name) = name {
+            return Err(ParquetError::NYI(format!("it is compressed with {name}")));
+        }
+        let bytes = u64::try_from(column.uncompressed_size()).unwrap_or(u64::MAX);
+        size = size.saturating_add(bytes);
+    }
+    let row = (size / group_rows(group).max(1)).max(1);
+    let batch = (BATCH_BYTES / row).clamp(1, BATCH_ROWS) as usize;
+    let held = Arc::new(Held::default());
+    let Parquet { source, metadata, .. } = file;
+    let pages = RowGroup { source, metadata, group, held: held.clone() };
+    let reader = ParquetRecordBatchReader::try_new_with_row_groups(levels, &pages, batch, rows)?;
+    Ok((reader, held))
 }
 
 fn group_rows(group: &RowGroupMetaData) -> u64 {

@@ -36,7 +36,11 @@ impl Group<'_> {
 
     /// Returns what is known of a member whose values are texts.
     fn range(&self, member: &str) -> Option<ValueRange<'_>> {
-        let leaf = self.schema.text_at(member)?;
+        self.range_of(self.schema.text_at(member)?)
+    }
+
+    /// Returns what is known of a leaf whose values are texts.
+    pub(super) fn range_of(&self, leaf: usize) -> Option<ValueRange<'_>> {
         let statistics = self.group.columns().get(leaf)?.statistics()?;
         let rows = u64::try_from(self.group.num_rows()).ok()?;
         if rows > 0 && statistics.null_count_opt() == Some(rows) {
@@ -44,6 +48,14 @@ impl Group<'_> {
         }
         let (least, most) = self.bounds(leaf, SortOrder::UNSIGNED, statistics)?;
         Some(ValueRange::Between(least, most))
+    }
+
+    /// Returns the smallest and the largest value of a leaf of microseconds.
+    pub(super) fn micros_of(&self, leaf: usize) -> Option<(i64, i64)> {
+        let statistics = self.group.columns().get(leaf)?.statistics()?;
+        let (least, most) = self.bounds(leaf, SortOrder::SIGNED, statistics)?;
+        let number = |bytes: &[u8]| bytes.try_into().ok().map(i64::from_le_bytes);
+        Some((number(least)?, number(most)?))
     }
 
     /// Returns the bounds of the values of a leaf if they were compared in this order.

@@ -128,6 +128,30 @@ impl Schema {
         (*kind == Leaf::Text && is_text).then_some(leaf)
     }
 
+    /// Returns the leaf that is a whole column of this name.
+    pub(super) fn leaf_of_column(&self, name: &str) -> Option<usize> {
+        self.leaves.iter().position(|leaf| {
+            let field = &self.fields[leaf.column];
+            field.name() == name && !field.data_type().is_nested()
+        })
+    }
+
+    /// Returns true if the values of a leaf are texts.
+    pub(super) fn is_text(&self, leaf: usize) -> bool {
+        self.leaves[leaf].leaf == Leaf::Text
+    }
+
+    /// Returns true if the values of a leaf are times in microseconds.
+    pub(super) fn is_micros(&self, leaf: usize) -> bool {
+        matches!(self.leaves[leaf].data_type, DataType::Timestamp(TimeUnit::Microsecond, _))
+    }
+
+    /// Returns how to read these leaves, which are whole columns in the order of the file.
+    pub(super) fn levels_of(&self, leaves: &[usize]) -> Result<FieldLevels> {
+        let mask = ProjectionMask::leaves(&self.descriptor, leaves.iter().copied());
+        parquet_to_arrow_field_levels(&self.descriptor, mask, Some(&self.fields))
+    }
+
     /// Returns an event with all outermost members, whose values are nothing.
     pub(super) fn names_of_members(&self) -> String {
         let mut members = Members::default();

@@ -2,6 +2,7 @@
 
 mod damaged;
 mod pruned;
+mod stored;
 
 use std::sync::Arc;
 

@@ -5,7 +5,10 @@ use super::*;
 /// Events of a few days with values that repeat, as rows of a table and as lines of JSON.
 ///
 /// With zones, the table has times that are written as CloudTrail does, and the lines have not.
-fn logs(order: impl Fn(usize) -> usize, has_zones: bool) -> (Vec<Vec<Option<String>>>, String) {
+pub(super) fn logs(
+    order: impl Fn(usize) -> usize,
+    has_zones: bool,
+) -> (Vec<Vec<Option<String>>>, String) {
     let names = ["GetObject", "CreateUser", "DeleteTrail", "ListBuckets", "AssumeRole"];
     let mut rows = Vec::new();
     let mut lines = String::new();
@@ -49,7 +52,7 @@ fn table_of(rows: &[Vec<Option<String>>], group: usize) -> Vec<u8> {
     table_with(columns.collect(), properties)
 }
 
-fn searches() -> Vec<ScanRequest> {
+pub(super) fn searches() -> Vec<ScanRequest> {
     let time = |earliest, latest| Predicate::Time(TimeBounds { earliest, latest });
     let not = |part: Predicate| Predicate::Not(Box::new(part));
     let fields = ["eventName", "eventID"];

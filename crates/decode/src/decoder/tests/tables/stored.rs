@@ -1,0 +1,228 @@
+//! Tests that events come out of a table of stored events as they come out of files.
+
+use std::collections::BTreeSet;
+
+use spilltrail_event::{fields, stored};
+
+use super::pruned::{logs, searches};
+use super::*;
+
+/// A row of a table: the text, its format, and what the row says of the origin.
+#[derive(Clone)]
+struct Row {
+    text: String,
+    format: &'static str,
+    source: Option<&'static str>,
+    sourcetype: Option<&'static str>,
+}
+
+fn rows_of(lines: &str) -> Vec<Row> {
+    let row = |line: &str| Row {
+        text: line.to_owned(),
+        format: stored::WITH_LEADS,
+        source: Some("f"),
+        sourcetype: None,
+    };
+    lines.lines().map(row).collect()
+}
+
+/// Returns the time of each event, as a scan of the lines finds it.
+fn times_of(rows: &[Row]) -> Vec<Option<i64>> {
+    let time = |row: &Row| {
+        let options = DecodeOptions::new([request(Predicate::All, &["_time"])]);
+        let (found, _) = decode(&options, seekable(row.text.clone().into_bytes()));
+        found[0].parse::<f64>().ok().map(|time| (time * 1e6).round() as i64)
+    };
+    rows.iter().map(time).collect()
+}
+
+fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
+    let column = |values: Vec<Option<String>>| Arc::new(StringArray::from(values)) as ArrayRef;
+    let texts = |value: fn(&Row) -> Option<&str>| {
+        column(rows.iter().map(|row| value(row).map(str::to_owned)).collect())
+    };
+    let times = TimestampMicrosecondArray::from(times_of(rows)).with_timezone("UTC");
+    let arrived = TimestampMicrosecondArray::from(vec![0; rows.len()]).with_timezone("UTC");
+    let mut columns: Columns<'_> = vec![
+        (stored::TIME, Arc::new(times)),
+        (stored::INDEX_TIME, Arc::new(arrived)),
+        (stored::SOURCE, texts(|row| row.source)),
+        (stored::SOURCETYPE, texts(|row| row.sourcetype)),
+        (stored::HOST, texts(|_| Some("h"))),
+        (stored::FORMAT, texts(|row| Some(row.format))),
+        (stored::RAW, texts(|row| Some(&row.text))),
+    ];
+    for lead in stored::LEADS {
+        let value = |row: &Row| {
+            let event: serde_json::Value = serde_json::from_str(&row.text).ok()?;
+            let has_leads = row.format == stored::WITH_LEADS;
+            Some(event.get(lead).filter(|_| has_leads)?.as_str()?.to_owned())
+        };
+        columns.push((lead, column(rows.iter().map(value).collect())));
+    }
+    // Small pages, so that some are skipped.
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(group))
+        .set_data_page_row_count_limit(16)
+        .set_write_batch_size(8)
+        .build();
+    table_with(columns, properties)
+}
+
+fn decode_stored(options: &DecodeOptions, bytes: Vec<u8>) -> (Vec<String>, FileReport) {
+    let mut decoder = Decoder::new(options);
+    let mut rows = Vec::new();
+    let origin =
+        Origin { index: Some("aws".into()), is_stored: true, ..Origin::new("table.parquet") };
+    let mut sink = |_, found: Rows| {
+        rows.extend(printed(&found.into_batch().unwrap()));
+        ControlFlow::Continue(())
+    };
+    let report = decoder.decode(seekable(bytes), &origin, &mut sink);
+    assert!(decoder.finish(&mut sink).is_continue());
+    (rows, report)
+}
+
+/// What is said of a file, whether or not all of its events were read.
+fn told(report: &FileReport) -> impl PartialEq + std::fmt::Debug {
+    let FileReport { events, rows, matched, oldest, newest, untimed, damage_count, .. } = report;
+    (*events, *rows, *matched, *oldest, *newest, untimed.events, *damage_count)
+}
+
+#[test]
+fn a_search_finds_the_same_in_stored_events_as_in_lines() {
+    for is_sorted in [true, false] {
+        let (_, lines) = logs(|index| if is_sorted { index } else { index * 7 % 600 }, false);
+        // The add-on's events have a host of their own.
+        let searches = || searches().into_iter().filter(|one| one.fields[0].name != "host");
+        for group in [50, 600] {
+            let bytes = table_of(&rows_of(&lines), group);
+            for requests in searches().map(|one| vec![one]).chain([searches().collect()]) {
+                let options = DecodeOptions::new(requests.clone());
+                let expected = decode(&options, seekable(lines.clone().into_bytes()));
+                let found = decode_stored(&options, bytes.clone());
+                assert_eq!(found.0, expected.0, "{requests:?}");
+                assert_eq!(told(&found.1), told(&expected.1), "{requests:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn texts_that_no_search_matches_are_not_read() {
+    let (_, lines) = logs(|index| index, false);
+    let bytes = table_of(&rows_of(&lines), 200);
+    let read = |predicate| {
+        let options = DecodeOptions::new([request(predicate, &["_raw"])]);
+        let (rows, report) = decode_stored(&options, bytes.clone());
+        assert_eq!(report.events, 600);
+        (rows.len(), report.bytes_read)
+    };
+    let (all, of_all) = read(Predicate::All);
+    let (some, of_some) = read(equals("eventID", "id-301"));
+    let (none, of_none) = read(equals("eventName", "zzz"));
+    assert_eq!((all, some, none), (600, 1, 0));
+    assert!(of_all > of_some && of_some > of_none, "{of_all} {of_some} {of_none}");
+    // Whatever is compared has a column here, is read from the text, or depends on the row.
+    let compared: BTreeSet<&str> = stored::LEADS.into_iter().collect();
+    for profile in [Profile::Superset, Profile::Ta70] {
+        let derived: Vec<&str> = crate::cloudtrail::derived_fields(profile)
+            .iter()
+            .map(|field| field.name)
+            .filter(|name| compared.contains(name))
+            .collect();
+        assert_eq!(derived, [""; 0], "a column has what stands in the text: {profile:?}");
+    }
+}
+
+#[test]
+fn each_row_has_its_own_origin_and_format() {
+    let row = |text: &str, format, source, sourcetype| Row {
+        text: text.to_owned(),
+        format,
+        source,
+        sourcetype,
+    };
+    let rows = [
+        row(&event("A"), "cloudtrail", Some("one"), None),
+        row(&event("A"), "cloudtrail", Some("one"), Some("aws:cloudtrail")),
+        row(&event("A"), "cloudtrail", None, Some("vendor:rows")),
+        row(r#"{"eventName":"A","tags":["x","y"]}"#, "json", Some("two"), None),
+        row(r#"{"eventName":"A","source":"own"}"#, "json", Some("two"), None),
+        row(&event("B"), "cloudtrail", Some("three"), None),
+    ];
+    let names = ["source", "host", "index", "sourcetype", "tags", "action"];
+    let expected = [
+        "one,h,aws,aws:cloudtrail,-,-",
+        "one,h,aws,aws:cloudtrail,-,-",
+        "table.parquet,h,aws,vendor:rows,-,-",
+        "two,h,aws,json,y,-",
+        "own,h,aws,json,-,-",
+    ];
+    for predicate in [equals("eventName", "a"), equals("eventName", "A*")] {
+        let mut one = request(predicate, &names);
+        one.fields[5].kind = Kind::Text;
+        let (found, report) = decode_stored(&DecodeOptions::new([one]), table_of(&rows, 4));
+        assert_eq!(found, expected);
+        assert_eq!((report.events, report.matched, report.damage_count), (6, 5, 0));
+    }
+    // An event that is kept whole is read again as it was.
+    let whole = [fields::EVENT_TEXT, fields::EVENT_FORMAT, fields::EVENT_SOURCE];
+    let options = DecodeOptions::new([request(Predicate::All, &whole)]);
+    let mut kept = Vec::new();
+    let mut decoder = Decoder::new(&options);
+    let table =
+        Origin { index: Some("aws".into()), is_stored: true, ..Origin::new("table.parquet") };
+    let mut sink = |_, found: Rows| {
+        let batch = found.into_batch().unwrap();
+        for row in 0..batch.num_rows() {
+            kept.push([0, 1, 2].map(|column| cell(batch.column(column), row)));
+        }
+        ControlFlow::Continue(())
+    };
+    decoder.decode(seekable(table_of(&rows, 4)), &table, &mut sink);
+    assert!(decoder.finish(&mut sink).is_continue());
+    let mut again =
+        Decoder::new(&DecodeOptions::new([request(equals("eventName", "a"), &names[..4])]));
+    let mut found = Vec::new();
+    let mut sink = |_, rows: Rows| {
+        found.extend(printed(&rows.into_batch().unwrap()));
+        ControlFlow::Continue(())
+    };
+    for [text, format, key] in &kept {
+        let (_, own) = Origin::parts_of_key(key).unwrap();
+        let record = RawRecord { text, offset: 0, format: Format::named(format).unwrap() };
+        assert!(again.decode_event(&record, &table.of_event(own), &mut sink).is_continue());
+    }
+    assert!(again.finish(&mut sink).is_continue());
+    let shown = expected.map(|row| row.rsplitn(3, ',').nth(2).unwrap().to_owned());
+    assert_eq!(found, shown);
+}
+
+#[test]
+fn a_damaged_table_is_told() {
+    let (_, lines) = logs(|index| index, false);
+    let bytes = table_of(&rows_of(&lines), 50);
+    let options = || DecodeOptions::new([request(equals("eventName", "createuser"), &["eventID"])]);
+    let (whole, _) = decode_stored(&options(), bytes.clone());
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut told = 0;
+    for _ in 0..300 {
+        let mut damaged = bytes.clone();
+        match random.u8(0..3) {
+            0 => damaged.truncate(random.usize(0..bytes.len())),
+            _ => damaged[random.usize(0..bytes.len())] ^= 1 << random.u8(0..8),
+        }
+        let (found, report) = decode_stored(&options(), damaged);
+        told += u64::from(report.damage_count > 0);
+        assert!(report.damage_count > 0 || found.len() <= whole.len());
+    }
+    assert!(told > 100, "{told}");
+    let unknown = [Row { format: "of the future", ..rows_of(&lines)[0].clone() }];
+    let (found, report) = decode_stored(&options(), table_of(&unknown, 4));
+    assert_eq!((found.len(), report.damage_count), (0, 1));
+    assert!(report.damages[0].message.contains("a format that this version does not know"));
+    // A table of something else is no table of stored events.
+    let (_, report) = decode_stored(&options(), table(athena()));
+    assert_eq!(report.damage_count, 0);
+}
