@@ -80,11 +80,15 @@ impl Logs {
             index: labels.index.clone().or(origin.index),
             sourcetype: labels.sourcetype.clone(),
             key: Some(format!("{DATASET_KEY}{index}").into()),
+            is_stored: !self.stored.is_empty(),
         }
     }
 
     /// Returns the origin of events that were kept whole with this key.
     pub(crate) fn origin_of_key(&self, key: &str) -> Origin {
+        if let Some((table, own)) = Origin::parts_of_key(key).filter(|_| !self.stored.is_empty()) {
+            return self.origin_of_key(table).of_event(own);
+        }
         let dataset = key.strip_prefix(DATASET_KEY).filter(|_| self.has_labels());
         match dataset.and_then(|index| index.parse().ok()) {
             Some(index) => self.origin(index),

@@ -10,6 +10,7 @@ use spilltrail_event::{ScanRequest, StopToken};
 use crate::inputs::{LogFile, Place};
 use crate::logs::{Duplicates, Logs, ReadOptions};
 use crate::s3::{Buckets, S3Options, split_name};
+use crate::stored::StoredFacts;
 use crate::wanted::Wanted;
 
 /// The files, fields and options of a scan. It holds no secrets: it has the user's S3 options, and
@@ -33,21 +34,27 @@ pub struct ScanDescription {
 }
 
 /// A file of a scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FileDescription {
     /// The path, or `s3://bucket/key`; also the value of the field `source`.
     pub name: Arc<str>,
     /// The size in bytes.
     pub size: u64,
+    /// What is known of a table of stored events; `None` for other files.
+    #[serde(default)]
+    pub stored: Option<StoredFacts>,
 }
 
 impl ScanDescription {
     pub(crate) fn of(logs: &Logs, request: &ScanRequest) -> Result<Self> {
-        if logs.has_labels() {
+        if logs.has_labels() && logs.stored.is_empty() {
             return Err(exec_datafusion_err!("datasets cannot be read by another process"));
         }
         let files = logs.files_for(&Wanted::of(&request.predicate));
-        let files = files.into_iter().map(|index| describe(&logs.files()[index]));
+        let files = files.into_iter().map(|index| {
+            let stored = logs.stored.get(index).cloned();
+            Ok(FileDescription { stored, ..describe(&logs.files()[index])? })
+        });
         let options = logs.options();
         Ok(Self {
             request: request.clone(),
@@ -63,6 +70,8 @@ impl ScanDescription {
     pub(crate) fn into_logs(self) -> Result<Logs> {
         let stop = StopToken::new();
         let mut buckets = Buckets::new(self.s3.clone(), stop.clone(), None);
+        let facts: Vec<StoredFacts> =
+            self.files.iter().filter_map(|file| file.stored.clone()).collect();
         let file = |file: FileDescription| {
             let place = match split_name(&file.name) {
                 Some((bucket, _)) => Place::Object(buckets.get(bucket).map_err(|failure| {
@@ -72,7 +81,7 @@ impl ScanDescription {
             };
             Ok(LogFile { place, name: file.name, size: file.size, is_named: false })
         };
-        let files = self.files.into_iter().map(file).collect::<Result<_>>()?;
+        let files: Vec<LogFile> = self.files.into_iter().map(file).collect::<Result<_>>()?;
         let options = ReadOptions {
             profile: self.profile,
             sourcetype: self.sourcetype,
@@ -82,17 +91,22 @@ impl ScanDescription {
             stop,
             ..ReadOptions::default()
         };
-        Ok(Logs::of_files(files, options))
+        let are_stored = !facts.is_empty() && facts.len() == files.len();
+        Ok(if are_stored {
+            Logs::of_tables(files, facts, options)
+        } else {
+            Logs::of_files(files, options)
+        })
     }
 }
 
 fn describe(file: &LogFile) -> Result<FileDescription> {
     match &file.place {
         Place::Named | Place::Object(_) => {
-            Ok(FileDescription { name: file.name.clone(), size: file.size })
+            Ok(FileDescription { name: file.name.clone(), size: file.size, stored: None })
         }
         // The path is not valid text, or only this process has the bytes.
-        Place::Disk(_) | Place::Pipe(_) | Place::Memory(_) => {
+        Place::Disk(_) | Place::Pipe(_) | Place::Memory(_) | Place::Kept(_) => {
             Err(exec_datafusion_err!("{} cannot be read by another process", file.name))
         }
     }

@@ -136,6 +136,9 @@ impl Logs {
             let mut objects = 0;
             let mut is_peeked = |index: &usize| {
                 let file = &self.files()[*index];
+                if !self.stored.is_empty() {
+                    return false;
+                }
                 if self.sourcetype_of(*index).is_some() || Layout::parse(&file.name).is_some() {
                     return false;
                 }
@@ -143,7 +146,11 @@ impl Logs {
                 !file.is_remote() || objects <= OBJECTS_PEEKED
             };
             let untold: Vec<usize> = all.clone().filter(|index| is_peeked(index)).collect();
-            let told = all.filter(|index| self.sourcetype_of(*index).is_some_and(has_arrays));
+            let is_told = |index: &usize| match self.stored.get(*index) {
+                Some(facts) => facts.has_rows,
+                None => self.sourcetype_of(*index).is_some_and(has_arrays),
+            };
+            let told = all.filter(is_told);
             let (next, found) = (AtomicUsize::new(0), Mutex::new(told.collect::<Vec<_>>()));
             let peek = || {
                 while !self.stop().is_set()

@@ -68,6 +68,10 @@ impl Content {
                 held.extend_from_slice(bytes);
                 Ok(Self::Held(held))
             }
+            Place::Kept(kept) => match kept.bytes() {
+                Ok(bytes) => Ok(Self::Stream(Input::Seekable(Box::new(Cursor::new(bytes))))),
+                Err(error) => Err(unreadable(error.to_string())),
+            },
             Place::Object(bucket) => {
                 let key = bucket.key_of(&file.name);
                 if file.size > MAX_HELD {
@@ -171,7 +175,9 @@ impl Feed {
         let (sender, objects) = mpsc::channel(OBJECTS_AHEAD);
         let bucket = order.iter().find_map(|index| match &files.get(*index)?.place {
             Place::Object(bucket) => Some(bucket.clone()),
-            Place::Named | Place::Disk(_) | Place::Pipe(_) | Place::Memory(_) => None,
+            Place::Named | Place::Disk(_) | Place::Pipe(_) | Place::Memory(_) | Place::Kept(_) => {
+                None
+            }
         });
         let fetching =
             bucket.map(|bucket| bucket.io().spawn(fetch(files.clone(), order.clone(), sender)));

@@ -20,6 +20,7 @@ use crate::layout::Reason;
 use crate::logs::ReadOptions;
 use crate::pipe::Pipe;
 use crate::s3::{Bucket, Buckets, split_name};
+use crate::stored::KeptTable;
 use crate::wanted::Wanted;
 
 /// A file to read.
@@ -48,6 +49,8 @@ pub(crate) enum Place {
     Object(Arc<Bucket>),
     /// In memory.
     Memory(Arc<[u8]>),
+    /// With something that gives the bytes when they are needed.
+    Kept(Arc<dyn KeptTable>),
 }
 
 impl LogFile {
@@ -56,12 +59,18 @@ impl LogFile {
         matches!(self.place, Place::Object(_))
     }
 
+    /// Returns true for standard input and other pipes, which are read only once.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        matches!(self.place, Place::Pipe(_))
+    }
+
     /// Returns the path of a regular file on disk, or `None` for other files.
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Named => Some(Path::new(self.name.as_ref())),
             Place::Disk(path) => Some(path),
-            Place::Pipe(_) | Place::Object(_) | Place::Memory(_) => None,
+            Place::Pipe(_) | Place::Object(_) | Place::Memory(_) | Place::Kept(_) => None,
         }
     }
 }

@@ -161,6 +161,8 @@ pub enum Reason {
     Account,
     /// The file belongs to a region that no search needs.
     Region,
+    /// The file has the events of an index that no search needs.
+    Index,
     /// The file is a digest: it holds hashes of files.
     Digest,
     /// The file is in the folder of another service.
@@ -174,6 +176,7 @@ impl fmt::Display for Reason {
             Self::TooLate => "delivered after the time range",
             Self::Account => "of other accounts",
             Self::Region => "of other regions",
+            Self::Index => "of other indexes",
             Self::Digest => "of digests",
             Self::OtherService => "of other services",
         })

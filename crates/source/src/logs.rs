@@ -20,6 +20,7 @@ use crate::layout::Reason;
 use crate::named::{FirstFiles, NamedFiles};
 use crate::row_kinds::RowKinds;
 use crate::s3::S3Options;
+use crate::stored::StoredFacts;
 use crate::table::LogTable;
 use crate::wanted::Wanted;
 
@@ -95,6 +96,8 @@ pub struct Logs {
     given: Vec<Given>,
     /// The labels of each file of datasets; empty for other logs.
     pub(crate) labels: Vec<Labels>,
+    /// What is known of each table of stored events; empty for other logs.
+    pub(crate) stored: Vec<StoredFacts>,
     /// The time range of the run, once it is known.
     range: OnceLock<TimeBounds>,
     options: ReadOptions,
@@ -188,6 +191,7 @@ impl Logs {
             problems: Vec::new(),
             given: Vec::new(),
             labels: Vec::new(),
+            stored: Vec::new(),
             range: OnceLock::new(),
             options,
             reports: Mutex::default(),
@@ -276,7 +280,11 @@ impl Logs {
         let mut ruled_out = self.ruled_out.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kept = Vec::new();
         for index in indexes {
-            match wanted.rules_out(&self.files[index].name) {
+            let reason = match self.stored.get(index) {
+                Some(facts) => facts.rules_out(wanted),
+                None => wanted.rules_out(&self.files[index].name),
+            };
+            match reason {
                 Some(reason) => {
                     ruled_out.entry(index).or_insert(reason);
                 }
@@ -378,6 +386,12 @@ impl Logs {
     #[must_use]
     pub fn bytes_on_disk(&self) -> Option<u64> {
         self.files.iter().map(|file| file.path().map(|_| file.size)).sum()
+    }
+
+    /// Returns the sourcetype that the user named for all events.
+    #[must_use]
+    pub fn sourcetype(&self) -> Option<&str> {
+        self.options.sourcetype.as_deref()
     }
 
     /// Returns true if the user named the sourcetype of all events.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use spilltrail_event::{Comparison, Pattern, Predicate, TimeBounds};
+use spilltrail_event::{Comparison, Pattern, Predicate, TimeBounds, fields};
 
 use crate::layout::{CLOCK_SKEW, LATE_DELIVERY, Layout, Reason, Service};
 
@@ -29,6 +29,8 @@ pub struct Wanted {
     pub accounts: Option<BTreeSet<String>>,
     /// The regions, in lowercase; `None` means all.
     pub regions: Option<BTreeSet<String>>,
+    /// The indexes, in lowercase; `None` means all. Only stored events are known to be in one.
+    pub indexes: Option<BTreeSet<String>>,
 }
 
 impl Wanted {
@@ -36,7 +38,8 @@ impl Wanted {
     #[must_use]
     pub fn nothing() -> Self {
         let time = TimeBounds { earliest: Some(f64::INFINITY), latest: Some(f64::NEG_INFINITY) };
-        Self { time, accounts: Some(BTreeSet::new()), regions: Some(BTreeSet::new()) }
+        let none = || Some(BTreeSet::new());
+        Self { time, accounts: none(), regions: none(), indexes: none() }
     }
 
     /// Returns bounds on the time only.
@@ -85,6 +88,9 @@ impl Wanted {
         if ACCOUNT_FIELDS.contains(&field) {
             return Self { accounts: values(), ..Self::default() };
         }
+        if field == fields::INDEX {
+            return Self { indexes: values(), ..Self::default() };
+        }
         if REGION_FIELDS.contains(&field)
             && !GLOBAL_REGIONS.iter().any(|global| value.matches(global))
         {
@@ -104,6 +110,7 @@ impl Wanted {
             time: self.time.and(other.time),
             accounts: both(self.accounts, other.accounts),
             regions: both(self.regions, other.regions),
+            indexes: both(self.indexes, other.indexes),
         }
         .normalized()
     }
@@ -125,6 +132,7 @@ impl Wanted {
             },
             accounts: either(self.accounts, other.accounts),
             regions: either(self.regions, other.regions),
+            indexes: either(self.indexes, other.indexes),
         }
     }
 
@@ -137,6 +145,7 @@ impl Wanted {
             (Some(earliest), Some(latest)) => earliest >= latest,
             _ => false,
         };
+        // Events of files have no index, and match any that is named.
         if no_time || is_empty(&self.accounts) || is_empty(&self.regions) {
             return Self::nothing();
         }

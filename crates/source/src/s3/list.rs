@@ -314,6 +314,7 @@ mod tests {
             time,
             accounts: Some(["111122223333".to_owned()].into()),
             regions: Some(["eu-west-1".to_owned()].into()),
+            indexes: None,
         };
         let everything = Wanted::default();
         let open = Level::Open(0);

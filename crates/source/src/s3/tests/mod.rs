@@ -96,6 +96,7 @@ fn only_wanted_prefixes_are_listed() {
         time: TimeBounds { earliest: Some(1_773_748_800.0), latest: Some(1_773_792_000.0) },
         accounts: Some(["111122223333".to_owned()].into()),
         regions: Some(["eu-west-1".to_owned()].into()),
+        indexes: None,
     };
     let listing = bucket(&server).list("AWSLogs", &wanted);
     let wanted_keys =
