@@ -95,6 +95,14 @@ pub enum AppError {
         /// Reason that the file cannot be used.
         reason: String,
     },
+    /// A lake cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Lake {
+        /// The folder of the lake.
+        path: PathBuf,
+        /// Reason that it cannot be used.
+        reason: String,
+    },
     /// The range that is hunted has no start, so that no time is before it.
     #[error(
         "baselines are taken from the time before the range that is hunted; `--earliest` sets its start"
@@ -172,7 +180,7 @@ impl AppError {
                 Diagnostic::class_of(diagnostics).unwrap_or(Class::Internal)
             }
             Self::Reading(diagnostic) => diagnostic.code.class(),
-            Self::File { .. } => Class::Data,
+            Self::File { .. } | Self::Lake { .. } => Class::Data,
             Self::Engine(_) | Self::Sink { .. } | Self::Collector { .. } => Class::Environment,
             Self::Cancelled(_) => Class::Canceled,
             Self::Bug(_) => Class::Internal,

@@ -3,7 +3,8 @@
 //! [`Content::load`] loads detections with their macros and lookups. [`hunt`](hunt()) runs
 //! detections over logs and passes the findings to a [`HuntSink`]. [`search`](search()) opens logs
 //! for one search and returns its rows, and [`fields`](fields()) counts the fields of its events.
-//! [`test`](test()) runs the tests of detections, and [`replay`](replay()) moves logs to the present.
+//! [`test`](test()) runs the tests of detections, [`replay`](replay()) moves logs to the present, and
+//! [`ingest`](ingest()) brings them into a lake.
 //! Options and results are plain structs; this crate does not print, read command-line arguments, or
 //! choose exit statuses.
 
@@ -20,6 +21,7 @@ mod geo;
 mod hunt;
 mod input_rows;
 mod kept_file;
+mod lake;
 mod left_out;
 mod listing;
 mod logs;
@@ -49,6 +51,7 @@ pub use hunt::explain::{DetectionScan, EventsAsked, ScanPlan, explain_scan};
 pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};
 pub use hunt::summary::{Cause, NowIs, Pass, Report, Summary};
+pub use lake::{IngestOptions, Ingested, ingest};
 pub use memory::MemoryUse;
 pub use missing::Missing;
 pub use options::{

@@ -1,12 +1,15 @@
 //! Lists the log files of a run, without files whose paths rule them out.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use spilltrail_event::{StopToken, TimeBounds};
+use spilltrail_lake::LakeFolder;
 use spilltrail_search::analysis::Analysis;
 use spilltrail_source::{Logs, Progress, ReadOptions as LogOptions, Wanted};
 
 use crate::error::{AppError, blocking};
+use crate::lake;
 use crate::options::ReadOptions;
 use crate::unread::{Times, Unread};
 
@@ -20,7 +23,7 @@ pub(crate) fn wanted<'a>(
     if has_own_times { Wanted::default() } else { Wanted::in_time(range) }
 }
 
-/// Lists the log files that match `names`. Standard input is read to its end. `stop` stops the
+/// Lists the log files that match `names`, or opens the lake that is read in place of them. Standard input is read to its end. `stop` stops the
 /// listing and all later reading.
 ///
 /// # Errors
@@ -44,6 +47,19 @@ pub(crate) async fn list(
         s3: read.s3.clone(),
         stop,
     };
+    if let Some(folder) = &read.lake {
+        let logs = lake::open(folder, options).await?;
+        if logs.files().is_empty() {
+            let reason = "the lake has no events; `spilltrail ingest` brings logs into it";
+            return Err(AppError::Lake { path: folder.clone(), reason: reason.to_owned() });
+        }
+        return Ok(Arc::new(logs));
+    }
+    // Its files may hold events that were replaced, and lack those that have just arrived.
+    if let Some(name) = names.iter().find(|name| LakeFolder::new(Path::new(name)).is_there()) {
+        let reason = format!("it is a lake; write `--lake {name}`");
+        return Err(AppError::Lake { path: name.into(), reason });
+    }
     let names = names.to_vec();
     let listed = move || Logs::open(&names, Box::new(std::io::stdin()), options);
     let logs = blocking(listed).await?;

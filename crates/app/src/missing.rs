@@ -134,7 +134,9 @@ impl Search {
     #[must_use]
     pub fn met_indexes(&self) -> Vec<String> {
         match (&self.index, &self.reading.logs) {
-            (None, Some(_)) => self.analysis.facts.log_indexes.iter().cloned().collect(),
+            (None, Some(logs)) if logs.indexes().is_none() => {
+                self.analysis.facts.log_indexes.iter().cloned().collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -146,7 +148,11 @@ impl Search {
     }
 
     fn missing_indexes(&self) -> Vec<Missing> {
+        let stored = self.reading.logs.as_ref().and_then(|logs| logs.indexes());
+        let stored: Option<Vec<(String, u64)>> =
+            stored.map(|indexes| indexes.into_iter().collect());
         let missing = self.values(fields::INDEX).filter_map(|value| match &self.index {
+            _ if stored.is_some() => absent(fields::INDEX, value, stored.as_deref()?),
             // The number of events is that of all that were read, because all are in the index.
             Some(index) => {
                 let events = self.read().map_or(0, |read| read.events);

@@ -67,6 +67,8 @@ pub struct ReadOptions {
     pub notice: Option<Notice>,
     /// Profile, region and endpoint for reading from S3.
     pub s3: S3Options,
+    /// Folder of a lake whose events are read, in place of logs.
+    pub lake: Option<PathBuf>,
 }
 
 /// Options that hunts and searches share.

@@ -135,7 +135,9 @@ async fn open(
             let path = path.clone();
             Arc::new(MemoryEvents::new(blocking(move || input_rows::read(&path)).await??))
         }
-        Input::Logs(names) if names.is_empty() => Arc::new(NoEvents),
+        Input::Logs(names) if names.is_empty() && options.run.read.lake.is_none() => {
+            Arc::new(NoEvents)
+        }
         Input::Logs(names) => {
             let wanted = listing::wanted(clock.range, std::iter::once(&analysis));
             let listed = listing::list(names, &options.run.read, wanted, None, stop).await?;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod checking;
+mod ingesting;
 mod testing;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use spilltrail_source::{Duplicates, EndpointError};
 
 use crate::{examples, report};
 pub(crate) use checking::{CheckFormat, CheckOptions, FailOn};
+pub(crate) use ingesting::IngestOptions;
 pub(crate) use testing::{ReplayOptions, TestFormat, TestOptions};
 
 /// The most threads that read logs.
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Check(CheckOptions),
     /// Run the tests that detections have in their files.
     Test(TestOptions),
+    /// Bring logs into a lake, which later searches and hunts read.
+    Ingest(IngestOptions),
     /// Write or send logs again as if they happened now.
     Replay(ReplayOptions),
     /// List detections, or show one.
@@ -190,6 +194,9 @@ pub(crate) struct ReadOptions {
     /// Leave out events that were delivered before, known by their eventID.
     #[arg(long)]
     pub(crate) dedup: bool,
+    /// Read the events of the lake in this folder, in place of logs.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["sourcetype", "index"])]
+    pub(crate) lake: Option<PathBuf>,
     /// MaxMind database for iplocation.
     #[arg(long, value_name = "FILE")]
     pub(crate) geoip: Option<PathBuf>,
@@ -280,7 +287,7 @@ pub(crate) struct SearchOptions {
 #[command(after_help = examples::FIELDS)]
 pub(crate) struct FieldsOptions {
     /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
-    #[arg(required = true, value_name = "LOGS")]
+    #[arg(required_unless_present = "lake", conflicts_with = "lake", value_name = "LOGS")]
     pub(crate) logs: Vec<String>,
     /// Count only the events that this search finds.
     #[arg(long, value_name = "SPL", default_value = "*")]
@@ -347,7 +354,7 @@ impl FilterOptions {
 #[command(after_help = examples::HUNT)]
 pub(crate) struct HuntOptions {
     /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
-    #[arg(required = true, value_name = "LOGS")]
+    #[arg(required_unless_present = "lake", conflicts_with = "lake", value_name = "LOGS")]
     pub(crate) logs: Vec<String>,
     #[command(flatten)]
     pub(crate) filters: FilterOptions,
@@ -483,6 +490,7 @@ impl SharedOptions {
                 threads: read.limits.threads.map(|threads| usize::try_from(threads).unwrap_or(1)),
                 notice: Some(report::notice()),
                 s3: read.s3.options(),
+                lake: read.lake.clone(),
             },
             lookups: lookups.clone(),
             geoip: read.geoip.clone(),

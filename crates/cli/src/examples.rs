@@ -41,6 +41,12 @@ Examples:
   spilltrail replay ./AWSLogs | spilltrail hunt - --earliest -1h
   SPILLTRAIL_HEC_TOKEN=... spilltrail replay attack.json --hec https://splunk:8088 --index test";
 
+pub(crate) const INGEST: &str = "\
+Examples:
+  spilltrail ingest ./AWSLogs --lake ./lake
+  spilltrail hunt --lake ./lake --earliest -24h
+  spilltrail search --lake ./lake 'eventName=CreateTask'";
+
 pub(crate) const FIELDS: &str = "\
 Examples:
   spilltrail fields ./AWSLogs

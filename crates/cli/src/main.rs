@@ -15,6 +15,7 @@ mod fmt;
 mod generate;
 mod help;
 mod hunt;
+mod ingest;
 mod interrupt;
 mod json;
 mod junit;
@@ -25,6 +26,7 @@ mod misnamed;
 mod output;
 mod page;
 mod paint;
+mod progress;
 mod replay;
 mod report;
 mod run;
@@ -124,6 +126,7 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Expand(options) => settings.apply_to_content(&mut options.content),
         Command::Test(options) => settings.apply_to_tests(options),
         Command::Replay(options) => settings.apply_to_limits(&mut options.limits),
+        Command::Ingest(options) => settings.apply_to_limits(&mut options.limits),
         Command::Config(_)
         | Command::Help { .. }
         | Command::Completions { .. }
@@ -137,6 +140,7 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Check(options) => run::run(|cancel| check::run(options, cancel)),
         Command::Test(options) => run::run(|cancel| test::run(options, cancel)),
         Command::Replay(options) => run::run(|cancel| replay::run(options, cancel)),
+        Command::Ingest(options) => run::run(|cancel| ingest::run(options, cancel)),
         Command::Detections(command) => detections::run(&command),
         Command::Expand(options) => expand::run(&options),
         Command::Fmt(options) => fmt::run(&options),

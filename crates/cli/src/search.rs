@@ -37,6 +37,13 @@ pub(crate) async fn run(options: SearchOptions, cancel: CancellationToken) -> Re
         );
     }
     let read = &options.shared.read;
+    let is_beside = match &asked.input {
+        Input::Rows(_) => Some("--rows".to_owned()),
+        Input::Logs(logs) => logs.first().map(|name| format!("the logs `{name}`")),
+    };
+    if let Some(other) = is_beside.filter(|_| read.lake.is_some()) {
+        bail!("`--lake` and {other} cannot be searched together; leave out one of them");
+    }
     let changed = [
         ("--index", read.index.is_some()),
         ("--sourcetype", read.sourcetype.is_some()),

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use spilltrail_app::{AppError, Class, Content, Done, ReplaySummary, Summary, TestSummary, Unread};
+use spilltrail_app::{
+    AppError, Class, Content, Done, Ingested, ReplaySummary, Summary, TestSummary, Unread,
+};
 
 /// Status if part of the input or of the content could not be used.
 const PARTIAL: u8 = 1;
@@ -137,6 +139,14 @@ pub(crate) fn of_replay(summary: &ReplaySummary, is_cut: bool) -> ExitCode {
     ExitCode::from(match summary.events {
         0 => FAILED,
         _ => of_reading(is_cut, &summary.unread),
+    })
+}
+
+/// Returns the status of an ingestion. Nothing is missing if all files had been stored before.
+pub(crate) fn of_ingest(ingested: &Ingested, is_cut: bool) -> ExitCode {
+    ExitCode::from(match ingested {
+        Ingested { events: 0, known: 0, .. } => FAILED,
+        _ => of_reading(is_cut, &ingested.unread),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Tables of stored events, such as those of a lake: each row names its own origin.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub struct StoredTable {
 pub struct StoredFacts {
     /// Their index.
     pub index: Arc<str>,
+    /// Their number.
+    pub events: u64,
     /// The first and the last time, in epoch seconds; `None` if an event may have another one or none.
     pub times: Option<(f64, f64)>,
     /// Whether some may be plain rows, and no events of AWS.
@@ -70,6 +73,16 @@ impl Logs {
             facts.push(of_table);
         }
         Self::of_tables(files, facts, options)
+    }
+
+    /// Returns the indexes of stored events, with the number of events of each; `None` for other logs.
+    #[must_use]
+    pub fn indexes(&self) -> Option<BTreeMap<String, u64>> {
+        let mut indexes = BTreeMap::new();
+        for facts in &self.stored {
+            *indexes.entry(facts.index.to_string()).or_default() += facts.events;
+        }
+        (!indexes.is_empty()).then_some(indexes)
     }
 
     /// Creates logs from the files of tables, with what is known of each.
@@ -121,7 +134,7 @@ mod tests {
             value: Pattern::new(text, CaseRule::Ignore),
         };
         let time = |earliest, latest| Predicate::Time(TimeBounds { earliest, latest });
-        let facts = |times| StoredFacts { index: "aws".into(), times, has_rows: false };
+        let facts = |times| StoredFacts { index: "aws".into(), events: 1, times, has_rows: false };
         let known = Some((100.0, 200.0));
         for (predicate, times, reason) in [
             (Predicate::All, known, None),
@@ -131,6 +144,15 @@ mod tests {
             (index("main"), None, Some(Reason::Index)),
             (Predicate::Or(vec![index("main"), index("aws")]), known, None),
             (Predicate::Not(Box::new(index("aws"))), known, None),
+            // What a search for an index of logs becomes, for events with and without one.
+            (
+                Predicate::Or(vec![
+                    index("main"),
+                    Predicate::Not(Box::new(Predicate::Exists("index".to_owned()))),
+                ]),
+                known,
+                Some(Reason::Index),
+            ),
             (time(Some(200.0), None), known, None),
             (time(Some(201.0), None), known, Some(Reason::TooEarly)),
             (time(Some(201.0), None), None, None),

@@ -67,6 +67,10 @@ impl Wanted {
                     Self::of_value(field, value).intersection(Self::of(condition))
                 }))
             }
+            // All stored events have an index.
+            Predicate::Not(part) if **part == Predicate::Exists(fields::INDEX.to_owned()) => {
+                Self { indexes: Some(BTreeSet::new()), ..Self::default() }
+            }
             Predicate::All
             | Predicate::Not(_)
             | Predicate::Exists(_)

@@ -162,7 +162,7 @@ impl Delivery<'_> {
             self.told.uncounted_risk.push(Diagnostic::warning(Code::LIMIT, message));
         }
         let has_met = run.matched_events.is_some_and(|matched| matched > 0);
-        if self.read.index.is_none() && has_met {
+        if self.read.index.is_none() && self.read.lake.is_none() && has_met {
             self.told.met_indexes.extend(analysis.facts.log_indexes.iter().cloned());
         }
         Report { is_left_out, mistake, ..Report::new(detection, &run, shown) }

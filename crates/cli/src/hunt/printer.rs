@@ -1,17 +1,17 @@
 //! Prints a hunt: progress and diagnostics to standard error, findings to standard output.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use spilltrail_app::{HuntEvent, HuntSink, SinkError, Summary};
 use spilltrail_source::Progress;
 
 use super::findings::FindingWriter;
 use super::notes::Notes;
 use crate::arguments::HuntOptions;
-use crate::memory;
+use crate::{memory, progress};
 
 /// After a detection with this many matched events, freed memory is returned to the system.
 const MANY_EVENTS: u64 = 10_000;
@@ -25,7 +25,7 @@ pub(super) struct Printer {
 
 impl Printer {
     pub(super) fn new(writer: FindingWriter, notes: Notes) -> Self {
-        Self { bar: progress(), writer, notes }
+        Self { bar: progress::bar(), writer, notes }
     }
 
     /// Prints the notes about detections, the remaining findings and the summary.
@@ -66,17 +66,4 @@ impl HuntSink for Printer {
         }
         Ok(())
     }
-}
-
-/// Returns a progress bar that counts bytes, hidden if standard error is not a terminal.
-fn progress() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    let template = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {elapsed}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -166,7 +166,7 @@ impl Fixture {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         std::fs::create_dir_all(self.path("temporary")).unwrap();
         let mut command = self.bare(arguments);
-        let without_content = ["help", "--help", "man", "completions", "fmt", "replay"];
+        let without_content = ["help", "--help", "man", "completions", "fmt", "replay", "ingest"];
         if !without_content.contains(&arguments[0]) {
             command.args(["--content", "content", "--no-builtin"]);
         }

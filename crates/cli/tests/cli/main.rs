@@ -16,6 +16,7 @@ mod hunt;
 mod indexes;
 #[cfg(unix)]
 mod interrupt;
+mod lake;
 mod models;
 mod pack;
 mod printing;

@@ -1,0 +1,227 @@
+//! Makes rows of events that have arrived: the fields by which searches pick events get columns.
+
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::datatypes::Float64Type;
+use datafusion::arrow::error::ArrowError;
+use spilltrail_decode::{DecodeOptions, Decoder, Format, Input, Origin, RawRecord, Rows};
+use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields, stored};
+use spilltrail_lake::{
+    BatchError, EventRow, Events, Origin as LakeOrigin, RowsBuilder, StoredBatch,
+};
+
+/// The format of a text in which no event was found.
+const TEXT: &str = "other";
+
+/// Adds the rows of the events of a batch. Texts that nobody has looked at yet are read as log files are,
+/// so that one may give several rows; one without any JSON is an event itself.
+///
+/// # Errors
+/// Fails if the batch is damaged.
+pub(crate) fn rows_of(batch: &StoredBatch, rows: &mut RowsBuilder) -> Result<(), BatchError> {
+    let StoredBatch { received, batch, .. } = batch;
+    let of_batch = &batch.origin;
+    let events = batch.events()?;
+    let found = Found::of(&events, of_batch)?;
+    let mut found = found.rows().peekable();
+    let (mut number, mut pushed) = (0_usize, Ok(()));
+    events.each(|event| {
+        let of_event = EventRow {
+            index: &of_batch.index,
+            time: event.time,
+            received: *received,
+            source: of_batch.source.as_deref(),
+            sourcetype: of_batch.sourcetype.as_deref(),
+            host: of_batch.host.as_deref(),
+            fields: event.fields,
+            format: if of_batch.format.is_empty() { TEXT } else { &of_batch.format },
+            leads: Default::default(),
+            raw: event.raw,
+        };
+        let mut is_text = true;
+        while let Some(row) = found.next_if(|row| row.number == number) {
+            is_text = false;
+            // What the text says counts; what says nothing has the time of its sender.
+            let time = row.time.or(event.time);
+            let FoundRow { text, format, leads, .. } = row;
+            let row = EventRow { time, format, leads, raw: text.as_bytes(), ..of_event };
+            pushed = pushed.clone().and_then(|()| rows.push(&row));
+        }
+        if is_text {
+            pushed = pushed.clone().and_then(|()| rows.push(&of_event));
+        }
+        number += 1;
+    })?;
+    pushed
+}
+
+/// The rows that the texts of a batch give, in their order.
+struct Found(Vec<RecordBatch>);
+
+/// A row that a text gives.
+struct FoundRow<'r> {
+    /// The number of the text, from zero.
+    number: usize,
+    text: &'r str,
+    format: &'r str,
+    /// In microseconds since the epoch.
+    time: Option<i64>,
+    leads: [Option<&'r str>; stored::LEADS.len()],
+}
+
+impl Found {
+    fn of(events: &Events, of_batch: &LakeOrigin) -> Result<Self, BatchError> {
+        let format = match of_batch.format.as_str() {
+            "" => None,
+            name => Some(
+                Format::named(name)
+                    .ok_or(BatchError::Damaged("this version does not know its format"))?,
+            ),
+        };
+        let texts = [fields::EVENT_SOURCE, fields::EVENT_TEXT, fields::EVENT_FORMAT];
+        let mut fields: Vec<Field> = texts
+            .into_iter()
+            .chain(stored::LEADS)
+            .map(|name| Field::new(name, Kind::Text))
+            .collect();
+        fields.push(Field::new(fields::TIME, Kind::Number));
+        let request = ScanRequest { predicate: Predicate::All, fields };
+        let mut decoder = Decoder::new(&DecodeOptions::new([request]));
+        let mut origin = Origin {
+            sourcetype: of_batch.sourcetype.as_deref().map(Into::into),
+            ..Origin::new("")
+        };
+        let mut found: Vec<Result<RecordBatch, ArrowError>> = Vec::new();
+        // It never breaks, so that the results of decoding can be ignored.
+        let mut keep = |_: usize, rows: Rows| {
+            found.push(rows.into_batch());
+            ControlFlow::Continue(())
+        };
+        let mut number = 0_usize;
+        events.each(|event| {
+            origin.source = number.to_string().into();
+            number += 1;
+            match (format, std::str::from_utf8(event.raw)) {
+                (Some(format), Ok(text)) => {
+                    let record = RawRecord { text, offset: 0, format };
+                    let _ = decoder.decode_event(&record, &origin, &mut keep);
+                }
+                (Some(_), Err(_)) => {}
+                (None, _) => {
+                    let text = Input::Seekable(Box::new(Cursor::new(event.raw.to_vec())));
+                    decoder.decode(text, &origin, &mut keep);
+                }
+            }
+        })?;
+        let _ = decoder.finish(&mut keep);
+        let found: Result<Vec<RecordBatch>, ArrowError> = found.into_iter().collect();
+        Ok(Self(found.map_err(|_| BatchError::Damaged("its events cannot be read"))?))
+    }
+
+    fn rows(&self) -> impl Iterator<Item = FoundRow<'_>> {
+        self.0.iter().flat_map(|batch| {
+            let columns: Vec<Option<&StringViewArray>> =
+                batch.columns().iter().map(|column| column.as_string_view_opt()).collect();
+            let times =
+                batch.columns().last().and_then(|column| column.as_primitive_opt::<Float64Type>());
+            (0..batch.num_rows()).map(move |row| {
+                let cell = |column: usize| {
+                    let texts = columns[column].filter(|texts| texts.is_valid(row))?;
+                    Some(texts.value(row))
+                };
+                let format = cell(2).unwrap_or_default();
+                let has_leads = format == stored::WITH_LEADS;
+                let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
+                FoundRow {
+                    number: cell(0).and_then(|number| number.parse().ok()).unwrap_or(usize::MAX),
+                    text: cell(1).unwrap_or_default(),
+                    format,
+                    time: time.map(|time| (time * 1e6).round() as i64),
+                    leads: std::array::from_fn(|lead| cell(3 + lead).filter(|_| has_leads)),
+                }
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::TimestampMicrosecondType;
+    use spilltrail_lake::{BatchBuilder, Event};
+
+    use super::*;
+
+    fn rows(format: &str, events: &[(&str, Option<i64>)]) -> RecordBatch {
+        let origin = LakeOrigin {
+            index: "main".into(),
+            source: Some("s".into()),
+            format: format.into(),
+            ..LakeOrigin::default()
+        };
+        let mut builder = BatchBuilder::new(origin);
+        for (raw, time) in events {
+            builder.push(Event { raw: raw.as_bytes(), time: *time, fields: None }).unwrap();
+        }
+        let batch = builder.finish().unwrap();
+        let mut rows = RowsBuilder::new();
+        rows_of(&StoredBatch { number: 1, received: 7, batch }, &mut rows).unwrap();
+        rows.finish()
+    }
+
+    #[test]
+    fn each_event_is_a_row_with_its_leads() {
+        let event = |n: u32| {
+            format!(
+                r#"{{"eventSource":"s3.amazonaws.com","eventName":"E{n}","eventTime":"2026-03-17T10:00:00.{:03}Z"}}"#,
+                n % 1000
+            )
+        };
+        let many: Vec<String> = (0..20_000).map(event).collect();
+        let given: Vec<(&str, Option<i64>)> = many.iter().map(|text| (&**text, Some(5))).collect();
+        let found = rows("cloudtrail", &given);
+        assert_eq!(found.num_rows(), many.len());
+        let column = |name: &str| found.column_by_name(name).unwrap().clone();
+        let (names, texts) = (column("eventName"), column("_raw"));
+        let regions = column("awsRegion");
+        for (row, text) in many.iter().enumerate() {
+            assert_eq!(names.as_string::<i32>().value(row), format!("E{row}"));
+            assert_eq!(texts.as_string::<i32>().value(row), text);
+            assert!(regions.is_null(row));
+        }
+        let times = column("_time");
+        let times = times.as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(times.value(1), 1_773_741_600_001_000);
+    }
+
+    #[test]
+    fn what_is_no_event_of_aws_has_no_leads_and_the_time_of_its_sender() {
+        let found =
+            rows("json", &[(r#"{"eventName":"x"}"#, Some(5)), (r#"{"_time":1e9}"#, Some(5))]);
+        assert!(found.column_by_name("eventName").unwrap().is_null(0));
+        let times = found.column_by_name("_time").unwrap();
+        let times = times.as_primitive::<TimestampMicrosecondType>();
+        assert_eq!((times.value(0), times.value(1)), (5, 1_000_000_000_000_000));
+    }
+
+    #[test]
+    fn texts_that_nobody_has_looked_at_are_read_as_files() {
+        let event = r#"{"eventSource":"s","eventName":"A","eventTime":"2026-03-17T10:00:00Z"}"#;
+        let records = format!("{{\"Records\":[{event},{event}]}}");
+        let found = rows(
+            "",
+            &[(&records, None), ("plain words", Some(7)), (event, None), (r#"{"a":1}"#, None)],
+        );
+        let texts = |name: &str| -> Vec<String> {
+            let column = found.column_by_name(name).unwrap().clone();
+            let texts = column.as_string::<i32>();
+            texts.iter().map(|text| text.unwrap_or("-").to_owned()).collect()
+        };
+        assert_eq!(texts("_raw"), [event, event, "plain words", event, r#"{"a":1}"#]);
+        assert_eq!(texts("format"), ["cloudtrail", "cloudtrail", "other", "cloudtrail", "json"]);
+        assert_eq!(texts("eventName"), ["A", "A", "-", "A", "-"]);
+        let times = found.column_by_name("_time").unwrap();
+        assert_eq!(times.as_primitive::<TimestampMicrosecondType>().value(2), 7);
+    }
+}

@@ -1,0 +1,88 @@
+//! Opens the events of a lake as logs: those in its table, and those that have just arrived.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use spilltrail_event::stored;
+use spilltrail_lake::{LakeFolder, ListedBatch, RowsBuilder, TableFile, View, file_of};
+use spilltrail_source::{
+    KeptTable, Logs, ReadOptions as LogOptions, StoredFacts, StoredPlace, StoredTable,
+};
+
+use super::arrived::rows_of;
+use crate::error::AppError;
+
+const MICROS: f64 = 1e6;
+
+/// Opens the events that a lake has at this moment. What comes later is not seen.
+///
+/// # Errors
+/// Fails if the folder has no lake, or if it cannot be read.
+pub(crate) async fn open(folder: &Path, options: LogOptions) -> Result<Logs, AppError> {
+    let failed = |reason: String| AppError::Lake { path: folder.to_owned(), reason };
+    let lake = LakeFolder::new(folder);
+    if !lake.is_there() {
+        return Err(failed(
+            "there is no lake in this folder; `spilltrail ingest` makes one".into(),
+        ));
+    }
+    let view =
+        View::open(&lake.log(), &lake.table()).await.map_err(|error| failed(error.to_string()))?;
+    let mut tables: Vec<StoredTable> = view.files().iter().map(table_of).collect();
+    let arrived = view.arrived().map_err(|error| failed(error.to_string()))?;
+    let view = Arc::new(Mutex::new(view));
+    tables.extend(arrived.into_iter().map(|batch| kept(batch, &view)));
+    Ok(Logs::of_stored(tables, options))
+}
+
+fn table_of(file: &TableFile) -> StoredTable {
+    let seconds = |(first, last): (i64, i64)| (first as f64 / MICROS, last as f64 / MICROS);
+    StoredTable {
+        name: file.path.display().to_string().into(),
+        place: StoredPlace::File(file.path.clone()),
+        size: file.bytes,
+        facts: StoredFacts {
+            index: file.index.as_str().into(),
+            events: file.rows,
+            times: file.min_time.zip(file.max_time).map(seconds),
+            has_rows: !file.formats.as_ref().is_some_and(|(least, most)| {
+                least == stored::WITH_LEADS && most == stored::WITH_LEADS
+            }),
+        },
+    }
+}
+
+fn kept(batch: ListedBatch, view: &Arc<Mutex<View>>) -> StoredTable {
+    StoredTable {
+        name: format!("events that arrived as batch {}", batch.number).into(),
+        size: batch.bytes,
+        facts: StoredFacts {
+            index: batch.index.as_str().into(),
+            events: batch.events,
+            times: None,
+            has_rows: batch.format != stored::WITH_LEADS,
+        },
+        place: StoredPlace::Kept(Arc::new(Arrived { view: view.clone(), number: batch.number })),
+    }
+}
+
+/// A batch that is not in the table yet.
+#[derive(Debug)]
+struct Arrived {
+    view: Arc<Mutex<View>>,
+    number: u64,
+}
+
+impl KeptTable for Arrived {
+    fn bytes(&self) -> io::Result<Vec<u8>> {
+        let failed = |error: &dyn std::error::Error| io::Error::other(error.to_string());
+        let view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = view.batch(self.number).map_err(|error| failed(&error))?;
+        drop(view);
+        let batch = batch.ok_or_else(|| io::Error::other("the batch is not there any more"))?;
+        let mut rows = RowsBuilder::new();
+        rows_of(&batch, &mut rows).map_err(|error| failed(&error))?;
+        file_of(&rows.finish()).map_err(|error| failed(&error))
+    }
+}

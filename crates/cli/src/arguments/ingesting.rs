@@ -1,0 +1,54 @@
+//! The options of `ingest`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use spilltrail_app::{self as app, CancellationToken};
+use spilltrail_source::Duplicates;
+
+use super::{LimitOptions, S3Options};
+use crate::{examples, report};
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::INGEST)]
+pub(crate) struct IngestOptions {
+    /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
+    #[arg(required = true, value_name = "LOGS")]
+    pub(crate) logs: Vec<String>,
+    /// The folder of the lake. It is created if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lake: PathBuf,
+    /// The index of the events.
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub(crate) index: String,
+    /// Take all events as this sourcetype instead of recognizing them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sourcetype: Option<String>,
+    /// Leave out events that these logs have twice, known by their eventID.
+    #[arg(long)]
+    pub(crate) dedup: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+    #[command(flatten)]
+    pub(crate) s3: S3Options,
+}
+
+impl IngestOptions {
+    /// Returns the options of the ingestion.
+    pub(crate) fn ingest(&self, cancel: CancellationToken) -> app::IngestOptions {
+        app::IngestOptions {
+            logs: self.logs.clone(),
+            lake: self.lake.clone(),
+            index: self.index.clone(),
+            read: app::ReadOptions {
+                sourcetype: self.sourcetype.clone(),
+                duplicates: if self.dedup { Duplicates::Drop } else { Duplicates::Keep },
+                threads: self.limits.threads.map(|count| usize::try_from(count).unwrap_or(1)),
+                notice: Some(report::notice()),
+                s3: self.s3.options(),
+                ..app::ReadOptions::default()
+            },
+            cancel,
+        }
+    }
+}
