@@ -357,9 +357,7 @@ impl File<'_> {
         for time in passed.times.map(|(first, last)| [first, last]).into_iter().flatten() {
             self.report.see_time_until(time, self.horizon);
         }
-        for _ in 0..passed.untimed {
-            self.report.untimed.see(Format::CloudTrail, None);
-        }
+        self.report.untimed.pass(passed.untimed);
     }
 
     /// Handles the records that a part was cut into.

@@ -220,6 +220,12 @@ impl Untimed {
         }
     }
 
+    /// Counts events of CloudTrail without a time that were not read.
+    pub(crate) fn pass(&mut self, count: u64) {
+        self.events += count;
+        self.trail += count;
+    }
+
     /// Counts an event of a format, with the text of its time if it has any.
     pub(crate) fn see(&mut self, format: Format, time: Option<&str>) {
         if format.is_row() && time.is_none() {

@@ -335,7 +335,11 @@ impl Extractor {
                 (fields::INDEX, Some(index)) => Some(Known::Value(index)),
                 _ if !is_fixed => None,
                 (fields::INDEX, None) => Some(Known::Absent),
-                (fields::HOST, _) => self.origin.as_ref().map(|origin| Known::Value(&origin.host)),
+                // Each row of a table of stored events has its own.
+                (fields::HOST, _) => {
+                    let origin = self.origin.as_ref().filter(|origin| !origin.is_stored);
+                    origin.map(|origin| Known::Value(&origin.host))
+                }
                 // OCSF events answer to several, so that they are compared one by one.
                 (fields::SOURCETYPE, _) if format == Format::Lake => None,
                 (fields::SOURCETYPE, _) => Some(Known::Value(match &self.sourcetype {

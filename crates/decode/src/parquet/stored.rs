@@ -217,7 +217,7 @@ impl Stored<'_> {
         let seconds = |(first, last): (i64, i64)| (first as f64 / MICROS, last as f64 / MICROS);
         Passed {
             events: group_rows(group),
-            untimed: untimed.unwrap_or(0),
+            untimed: untimed.unwrap_or(0).min(group_rows(group)),
             times: times.map(seconds),
         }
     }

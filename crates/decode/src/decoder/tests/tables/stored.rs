@@ -13,6 +13,7 @@ struct Row {
     text: String,
     format: &'static str,
     source: Option<&'static str>,
+    host: Option<&'static str>,
     sourcetype: Option<&'static str>,
 }
 
@@ -21,6 +22,7 @@ fn rows_of(lines: &str) -> Vec<Row> {
         text: line.to_owned(),
         format: stored::WITH_LEADS,
         source: Some("f"),
+        host: Some("localhost"),
         sourcetype: None,
     };
     lines.lines().map(row).collect()
@@ -48,7 +50,7 @@ fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
         (stored::INDEX_TIME, Arc::new(arrived)),
         (stored::SOURCE, texts(|row| row.source)),
         (stored::SOURCETYPE, texts(|row| row.sourcetype)),
-        (stored::HOST, texts(|_| Some("h"))),
+        (stored::HOST, texts(|row| row.host)),
         (stored::FORMAT, texts(|row| Some(row.format))),
         (stored::RAW, texts(|row| Some(&row.text))),
     ];
@@ -93,8 +95,8 @@ fn told(report: &FileReport) -> impl PartialEq + std::fmt::Debug {
 fn a_search_finds_the_same_in_stored_events_as_in_lines() {
     for is_sorted in [true, false] {
         let (_, lines) = logs(|index| if is_sorted { index } else { index * 7 % 600 }, false);
-        // The add-on's events have a host of their own.
-        let searches = || searches().into_iter().filter(|one| one.fields[0].name != "host");
+        let of_host = |host: &str| request(equals("host", host), &["host", "eventName"]);
+        let searches = || searches().into_iter().chain([of_host("localhost"), of_host("another")]);
         for group in [50, 600] {
             let bytes = table_of(&rows_of(&lines), group);
             for requests in searches().map(|one| vec![one]).chain([searches().collect()]) {
@@ -141,6 +143,7 @@ fn each_row_has_its_own_origin_and_format() {
         text: text.to_owned(),
         format,
         source,
+        host: Some("h"),
         sourcetype,
     };
     let rows = [
@@ -159,7 +162,9 @@ fn each_row_has_its_own_origin_and_format() {
         "two,h,aws,json,y,-",
         "own,h,aws,json,-,-",
     ];
-    for predicate in [equals("eventName", "a"), equals("eventName", "A*")] {
+    for predicate in [equals("eventName", "a"), equals("eventName", "A*"), {
+        Predicate::And(vec![equals("host", "h"), equals("eventName", "A")])
+    }] {
         let mut one = request(predicate, &names);
         one.fields[5].kind = Kind::Text;
         let (found, report) = decode_stored(&DecodeOptions::new([one]), table_of(&rows, 4));
@@ -225,4 +230,44 @@ fn a_damaged_table_is_told() {
     // A table of something else is no table of stored events.
     let (_, report) = decode_stored(&options(), table(athena()));
     assert_eq!(report.damage_count, 0);
+}
+
+/// Texts that are no JSON, or have been damaged.
+fn texts_of_any_kind() -> impl Strategy<Value = String> {
+    let damaged = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<char>());
+    let damaged = damaged.prop_map(|(from, to, c)| {
+        let mut text: Vec<char> = r#"{"eventVersion":"1","eventSource":"s","eventName":"A",
+            "eventTime":"2026-03-17T10:00:00Z","userIdentity":{"type":"IAMUser","arn":"a:\u0062"},
+            "resources":[{"ARN":"x"},[1]],"n":-1.5e3}"#
+            .chars()
+            .collect();
+        let (from, to) = (from.index(text.len()), to.index(text.len()));
+        text.splice(from.min(to)..from.max(to), [c]);
+        text.into_iter().collect()
+    });
+    prop_oneof![any::<String>(), damaged, "[\\[\\]{}\",:\\\\a1 ]{0,40}"]
+}
+
+proptest! {
+    /// A stored text is read as it is, whatever became of it: it gives one row or a value, and no panic.
+    #[test]
+    fn a_stored_text_of_any_kind_is_harmless(text in texts_of_any_kind(), format in 0..7_usize) {
+        let names = ["_time", "_raw", "eventName", "user", "resources{}.ARN", "userIdentity.arn", "n"];
+        let requests = [
+            request(Predicate::All, &names),
+            request(equals("eventName", "a*"), &["src_ip", "action", "date_hour"]),
+        ];
+        let mut decoder = Decoder::new(&DecodeOptions::new(requests));
+        let record = RawRecord { text: &text, offset: 0, format: Format::ALL[format] };
+        let (mut all, origin) = (0, Origin::new("f"));
+        let mut sink = |request, rows: Rows| {
+            all += if request == 0 { rows.into_batch().unwrap().num_rows() } else { 0 };
+            ControlFlow::Continue(())
+        };
+        prop_assert!(decoder.decode_event(&record, &origin, &mut sink).is_continue());
+        prop_assert!(decoder.finish(&mut sink).is_continue());
+        prop_assert_eq!(all, 1);
+        let mut discovery = discovery(&Predicate::All, &Demand::all());
+        discovery.see_event(&record, &origin);
+    }
 }
