@@ -58,6 +58,14 @@ impl View {
         self.reader.list_after(self.last)
     }
 
+    /// Returns the number of damaged batches, which were set aside and are in neither.
+    ///
+    /// # Errors
+    /// Fails if the log cannot be read.
+    pub fn set_aside(&self) -> Result<u64, WalError> {
+        Ok(self.reader.size()?.set_aside)
+    }
+
     /// Returns a batch that is not in the table.
     ///
     /// # Errors

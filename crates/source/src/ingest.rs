@@ -18,8 +18,13 @@ use crate::scan::ScanError;
 pub enum Piece {
     /// Events of a file, with the wanted fields as columns.
     Events(RecordBatch),
-    /// The file of this index has no more events.
-    End(usize),
+    /// A file has no more events.
+    End {
+        /// The index of the file.
+        index: usize,
+        /// Whether all of it was read, without any damage.
+        is_whole: bool,
+    },
 }
 
 impl Logs {
@@ -65,7 +70,7 @@ struct EventFinder<'a> {
 /// The rows of a file, or its end.
 enum Found {
     Rows(Rows),
-    End(usize),
+    End { index: usize, is_whole: bool },
 }
 
 impl Finder for EventFinder<'_> {
@@ -85,8 +90,9 @@ impl Finder for EventFinder<'_> {
         (report, self.spare) = self.logs.read(index, content, &mut self.decoder, &mut sink);
         // The rows of a file end with it, so that whoever stores them knows what it has of each.
         self.decoder.finish(&mut sink)?;
+        let is_whole = report.damage_count == 0;
         self.logs.note(index, report)?;
-        give(Found::End(index), size_of::<usize>())
+        give(Found::End { index, is_whole }, size_of::<usize>())
     }
 
     fn finish_run(&mut self, _: Give<'_, Found>) -> ControlFlow<()> {
@@ -106,7 +112,7 @@ struct PieceTaker<T> {
 impl<T: FnMut(Piece) -> ControlFlow<()> + Send> Taker<Found> for PieceTaker<T> {
     fn take(&mut self, found: Found) -> ControlFlow<()> {
         let piece = match found {
-            Found::End(index) => Ok(Piece::End(index)),
+            Found::End { index, is_whole } => Ok(Piece::End { index, is_whole }),
             Found::Rows(rows) => rows.into_batch().map(Piece::Events),
         };
         match piece {
@@ -144,7 +150,8 @@ mod tests {
             let (mut ends, mut events) = (Vec::new(), Vec::new());
             let take = |piece| {
                 match piece {
-                    Piece::End(index) => {
+                    Piece::End { index, is_whole } => {
+                        assert!(is_whole);
                         let expected: Vec<_> =
                             (0..index * 3).map(|n| (index.to_string(), n.to_string())).collect();
                         assert_eq!(events, expected);

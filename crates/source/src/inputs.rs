@@ -65,8 +65,18 @@ impl LogFile {
         matches!(self.place, Place::Pipe(_))
     }
 
+    /// Returns when a file on disk was written last, in microseconds since the epoch; `None` for other files
+    /// and where it is not known.
+    #[must_use]
+    pub fn modified(&self) -> Option<i64> {
+        let modified = self.path()?.metadata().and_then(|metadata| metadata.modified()).ok()?;
+        let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_micros()).ok()
+    }
+
     /// Returns the path of a regular file on disk, or `None` for other files.
-    pub(crate) fn path(&self) -> Option<&Path> {
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Named => Some(Path::new(self.name.as_ref())),
             Place::Disk(path) => Some(path),

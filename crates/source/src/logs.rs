@@ -215,6 +215,10 @@ impl Logs {
         let _ = self.range.set(range);
     }
 
+    pub(crate) fn add_problems(&mut self, problems: impl Iterator<Item = InputProblem>) {
+        self.problems.extend(problems);
+    }
+
     pub(crate) fn shared_files(&self) -> Arc<[LogFile]> {
         self.files.clone()
     }

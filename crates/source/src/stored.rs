@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Labels;
-use crate::inputs::{LogFile, Place};
+use crate::inputs::{InputProblem, LogFile, Place};
 use crate::layout::Reason;
 use crate::logs::{Logs, ReadOptions};
 use crate::wanted::Wanted;
@@ -59,9 +59,14 @@ pub trait KeptTable: Debug + Send + Sync {
 }
 
 impl Logs {
-    /// Creates logs from tables of stored events.
+    /// Creates logs from tables of stored events. `problems` has the names and reasons of what is known to
+    /// be missing.
     #[must_use]
-    pub fn of_stored(tables: Vec<StoredTable>, options: ReadOptions) -> Self {
+    pub fn of_stored(
+        tables: Vec<StoredTable>,
+        problems: Vec<(String, String)>,
+        options: ReadOptions,
+    ) -> Self {
         let (mut files, mut facts) = (Vec::new(), Vec::new());
         for StoredTable { name, place, size, facts: of_table } in tables {
             let place = match place {
@@ -72,7 +77,10 @@ impl Logs {
             files.push(LogFile { place, name, size, is_named: false });
             facts.push(of_table);
         }
-        Self::of_tables(files, facts, options)
+        let mut logs = Self::of_tables(files, facts, options);
+        let problem = |(name, reason): (String, String)| InputProblem::new(name, reason);
+        logs.add_problems(problems.into_iter().map(problem));
+        logs
     }
 
     /// Returns the indexes of stored events, with the number of events of each; `None` for other logs.
@@ -104,7 +112,7 @@ impl StoredFacts {
     /// Returns why a table holds no wanted event, or `None` if it must be read.
     pub(crate) fn rules_out(&self, wanted: &Wanted) -> Option<Reason> {
         let of_index = |indexes: &std::collections::BTreeSet<String>| {
-            indexes.iter().any(|index| index.eq_ignore_ascii_case(&self.index))
+            indexes.contains(&self.index.to_lowercase())
         };
         if wanted.indexes.as_ref().is_some_and(|indexes| !of_index(indexes)) {
             return Some(Reason::Index);
