@@ -1,6 +1,7 @@
 //! Lists the log files of a run, without files whose paths rule them out.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use spilltrail_event::{StopToken, TimeBounds};
@@ -66,5 +67,23 @@ pub(crate) async fn list(
     if logs.files().is_empty() && logs.report().skips.is_empty() {
         return Err(AppError::NoLogs { unread: Unread::of(&logs, Times::Unused) });
     }
+    if let Some(path) = in_a_lake(&logs) {
+        let reason = "it is in a lake: name other folders, or write `--lake` and the lake's";
+        return Err(AppError::Lake { path, reason: reason.to_owned() });
+    }
     Ok(Arc::new(logs))
+}
+
+/// Returns the first file that is part of a lake.
+fn in_a_lake(logs: &Logs) -> Option<PathBuf> {
+    let mut folders: HashMap<PathBuf, bool> = HashMap::new();
+    let mut is_in_lake = |path: &Path| {
+        path.ancestors().skip(1).any(|folder| {
+            *folders
+                .entry(folder.to_owned())
+                .or_insert_with_key(|folder| LakeFolder::new(folder).is_there())
+        })
+    };
+    let paths = logs.files().iter().filter_map(|file| file.path());
+    paths.map(Path::to_owned).find(|path| is_in_lake(path))
 }

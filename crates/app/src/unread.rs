@@ -132,7 +132,7 @@ impl Unread {
         });
         let read = logs.report();
         let untimed = Self::untimed(&read, times);
-        let by_path = Self::by_path(&read);
+        let by_path = logs.indexes().is_none().then(|| Self::by_path(&read)).flatten();
         let left_out = |name: &str, reason: String| Self {
             name: name.to_owned(),
             kind: UnreadKind::LeftOut,
@@ -252,7 +252,8 @@ impl Unread {
     /// Returns the remark that paths ruled out files that a search may have asked for. Files of other
     /// accounts and regions have nothing that it looks for.
     fn by_path(read: &ReadReport) -> Option<Self> {
-        let is_asked = |reason: &Reason| !matches!(reason, Reason::Account | Reason::Region);
+        let is_asked =
+            |reason: &Reason| !matches!(reason, Reason::Account | Reason::Region | Reason::Index);
         let mut skips = read.skips.clone();
         skips.by_reason.retain(|reason, _| is_asked(reason));
         let has_events = read.total.events > read.total.untimed.rows;

@@ -30,11 +30,25 @@ pub(crate) async fn run(options: IngestOptions, cancel: CancellationToken) -> Re
 
 /// Says what came into the lake, and what was there.
 fn tell(ingested: &Ingested, index: &str) {
-    let Ingested { events, files, known, .. } = ingested;
+    let Ingested { events, files, known, before, damaged, too_long, .. } = ingested;
     let (events, files) = (report::counted(*events, "event"), report::counted(*files, "file"));
     report::line(format_args!("note: {events} of {files} stored in the index `{index}`"));
     if *known > 0 {
         let known = report::counted(*known, "file");
         report::line(format_args!("note: {known} had been stored before, and not changed since"));
+    }
+    if *before > 0 {
+        let before = report::counted(*before, "event");
+        report::line(format_args!("note: {before} of other files had been stored before"));
+    }
+    if *too_long > 0 {
+        let events = report::counted(*too_long, "event");
+        report::line(format_args!(
+            "warning: {events} left out: longer than any that can be stored"
+        ));
+    }
+    if *damaged > 0 {
+        let blocks = report::counted(*damaged, "block");
+        report::line(format_args!("warning: {blocks} of stored events damaged, and set aside"));
     }
 }

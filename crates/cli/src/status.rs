@@ -145,8 +145,10 @@ pub(crate) fn of_replay(summary: &ReplaySummary, is_cut: bool) -> ExitCode {
 /// Returns the status of an ingestion. Nothing is missing if all files had been stored before.
 pub(crate) fn of_ingest(ingested: &Ingested, is_cut: bool) -> ExitCode {
     ExitCode::from(match ingested {
-        Ingested { events: 0, known: 0, .. } => FAILED,
-        _ => of_reading(is_cut, &ingested.unread),
+        Ingested { events: 0, known: 0, before: 0, .. } => FAILED,
+        Ingested { damaged, too_long, unread, .. } => {
+            of_reading(is_cut || damaged + too_long > 0, unread)
+        }
     })
 }
 

@@ -71,6 +71,11 @@ struct FoundRow<'r> {
     leads: [Option<&'r str>; stored::LEADS.len()],
 }
 
+/// Returns the number of a text; what is inside an archive has its name behind it.
+fn number_of(source: &str) -> usize {
+    source.split(':').next().and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
+}
+
 impl Found {
     fn of(events: &Events, of_batch: &LakeOrigin) -> Result<Self, BatchError> {
         let format = match of_batch.format.as_str() {
@@ -135,7 +140,7 @@ impl Found {
                 let has_leads = format == stored::WITH_LEADS;
                 let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
                 FoundRow {
-                    number: cell(0).and_then(|number| number.parse().ok()).unwrap_or(usize::MAX),
+                    number: cell(0).map_or(usize::MAX, number_of),
                     text: cell(1).unwrap_or_default(),
                     format,
                     time: time.map(|time| (time * 1e6).round() as i64),

@@ -31,9 +31,15 @@ pub(crate) async fn open(folder: &Path, options: LogOptions) -> Result<Logs, App
         View::open(&lake.log(), &lake.table()).await.map_err(|error| failed(error.to_string()))?;
     let mut tables: Vec<StoredTable> = view.files().iter().map(table_of).collect();
     let arrived = view.arrived().map_err(|error| failed(error.to_string()))?;
+    let aside = view.set_aside().map_err(|error| failed(error.to_string()))?;
+    let problems = (aside > 0).then(|| {
+        let are = if aside == 1 { "batch of events is" } else { "batches of events are" };
+        let reason = format!("{aside} {are} damaged and set aside; their events are not read");
+        (lake.log().display().to_string(), reason)
+    });
     let view = Arc::new(Mutex::new(view));
     tables.extend(arrived.into_iter().map(|batch| kept(batch, &view)));
-    Ok(Logs::of_stored(tables, options))
+    Ok(Logs::of_stored(tables, problems.into_iter().collect(), options))
 }
 
 fn table_of(file: &TableFile) -> StoredTable {

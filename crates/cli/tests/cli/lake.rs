@@ -1,5 +1,7 @@
 //! Logs come into a lake once, and are searched there as in their files.
 
+use std::io::Write;
+
 use crate::fixture::{Fixture, Run};
 
 const ALL: &str = "* | sort _time | table _time, eventName, user_arn, source, sourcetype, index";
@@ -69,18 +71,18 @@ fn an_event_of_a_file_comes_in_once() {
     let grown = ingest(&fixture, "logs", &[]);
     assert!(grown.err.contains("2 events of 1 file"), "{}", grown.err);
     assert_eq!((count(&fixture, "*"), count(&fixture, "eventName=E1")), ("5".into(), "1".into()));
-    // A file that begins with another event is another file.
-    fixture.write("logs/a.ndjson", &rows(7..9));
+    // A file that begins with another event is another file, however long it is.
+    fixture.write("logs/a.ndjson", &rows(1..6));
     ingest(&fixture, "logs", &[]);
-    assert_eq!(count(&fixture, "*"), "7");
+    assert_eq!((count(&fixture, "*"), count(&fixture, "eventName=E1")), ("10".into(), "2".into()));
     // The same name in another folder is another file.
     fixture.write("more/a.ndjson", &rows(0..1));
     ingest(&fixture, "more", &["--index", "other", "--sourcetype", "vendor:rows"]);
     assert_eq!(count(&fixture, "index=other sourcetype=vendor:rows"), "1");
-    assert_eq!(count(&fixture, "index=main"), "7");
+    assert_eq!(count(&fixture, "index=main"), "10");
     assert_eq!(count(&fixture, "index=nosuch"), "0");
     // What comes out of a pipe is never known.
-    for expected in ["9", "10"] {
+    for expected in ["12", "13"] {
         let run = fixture.run_piped(&["ingest", "-", "--lake", "lake"], &row(0));
         assert_eq!(run.status, 0, "{}", run.err);
         assert_eq!(count(&fixture, "*"), expected);
@@ -132,4 +134,125 @@ fn what_cannot_be_read_is_never_a_lake_without_events() {
         let run = fixture.run(&["hunt", "--lake", "lake"]);
         assert_ne!(run.status, 0, "{}", run.err);
     }
+}
+
+#[test]
+fn what_was_damaged_is_read_again() {
+    let fixture = Fixture::empty();
+    let row = |n: u32| format!("{{\"eventSource\":\"s\",\"eventName\":\"E{n}\"}}\n");
+    let rows = |range: std::ops::Range<u32>| range.map(row).collect::<String>();
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let whole = gzip(&rows(0..30_000));
+    fixture.write("logs/ok.ndjson", &row(40_000));
+    let path = fixture.path("logs/a.gz");
+    // A file that is cut is told each time, and what it has is stored once.
+    let mut before = 0;
+    for length in [whole.len() / 3, whole.len() / 3, whole.len() / 2] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let run = ingest(&fixture, "logs", &[]);
+        assert_eq!(run.status, 1, "{}", run.err);
+        assert!(run.err.contains("a.gz"), "{}", run.err);
+        let now: u64 = count(&fixture, "*").parse().unwrap();
+        assert!(now >= before.max(2) && now < 30_000, "{now}");
+        before = now;
+    }
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(ingest(&fixture, "logs", &[]).status, 0);
+    assert_eq!(count(&fixture, "*"), "30001");
+    // A file whose first events are others is read anew, also if the very first is the same.
+    std::fs::write(&path, gzip(&(row(0) + &rows(50_000..50_010)))).unwrap();
+    assert_eq!(ingest(&fixture, "logs", &[]).status, 0);
+    assert_eq!(count(&fixture, "*"), "30012");
+    std::fs::write(&path, gzip(&(rows(0..2) + &rows(50_000..50_020)))).unwrap();
+    assert_eq!(ingest(&fixture, "logs", &[]).status, 0);
+    assert_eq!(count(&fixture, "*"), "30034");
+    // A file that was only touched has nothing new.
+    std::fs::write(&path, gzip(&(rows(0..2) + &rows(50_000..50_020)))).unwrap();
+    let touched = ingest(&fixture, "logs", &[]);
+    assert_eq!((touched.status, count(&fixture, "*").as_str()), (0, "30034"), "{}", touched.err);
+}
+
+#[test]
+fn copies_and_folders_of_the_same_names() {
+    let fixture = Fixture::empty();
+    let event = |id: u32| {
+        format!("{{\"eventSource\":\"s\",\"eventName\":\"E{id}\",\"eventID\":\"id-{id}\"}}\n")
+    };
+    fixture.write("logs/b.ndjson", &(event(2) + &event(1) + &event(2) + &event(3)));
+    ingest(&fixture, "logs", &["--dedup"]);
+    assert_eq!(count(&fixture, "*"), "3");
+    // A file that comes before changes nothing of what is known of the others.
+    fixture.write("logs/a.ndjson", &event(1));
+    fixture.write("logs/b.ndjson", &(event(2) + &event(1) + &event(2) + &event(3) + &event(4)));
+    ingest(&fixture, "logs", &["--dedup"]);
+    assert_eq!((count(&fixture, "*"), count(&fixture, "eventName=E4")), ("5".into(), "1".into()));
+    // The same name in another folder is another file, and another name of a file the same one.
+    fixture.write("day2/logs/b.ndjson", &(event(2) + &event(9)));
+    for (folder, logs, lake) in [(".", "./logs", "lake"), ("day2", "logs", "../lake")] {
+        let mut command = fixture.command(&["ingest", logs, "--lake", lake]);
+        let run = Run::of(command.current_dir(fixture.path(folder)).output().unwrap());
+        assert_eq!(run.status, 0, "{}", run.err);
+    }
+    assert_eq!(count(&fixture, "*"), "7");
+    // A lake is no log, wherever it is.
+    for arguments in
+        [["ingest", ".", "--lake", "lake"], ["ingest", "lake/events", "--lake", "more"]]
+    {
+        let run = fixture.run_builtin(&arguments);
+        assert_eq!(run.status, 2, "{}", run.err);
+        assert!(run.err.contains("it is in a lake"), "{}", run.err);
+    }
+    // A range of time is one of the events, not of the files.
+    let timed = |hour: u32| {
+        format!(
+            "{{\"eventSource\":\"s\",\"eventName\":\"T\",\"eventTime\":\"2026-03-10T{hour:02}:00:00Z\"}}\n"
+        )
+    };
+    fixture.write("timed/c.ndjson", &(0..24).map(timed).collect::<String>());
+    std::fs::remove_dir_all(fixture.path("lake")).unwrap();
+    ingest(&fixture, "timed", &[]);
+    for (range, expected) in [
+        ("earliest=1773100800 latest=1773187200", "24"),
+        ("earliest=1773144000", "12"),
+        ("latest=1773104400", "1"),
+        ("earliest=1773183601", "0"),
+    ] {
+        assert_eq!(count(&fixture, &format!("eventName=T {range}")), expected, "{range}");
+    }
+}
+
+/// An ingestion that is killed at any moment goes on, within a file, too, and stores nothing twice.
+#[test]
+fn an_ingestion_is_killed_at_any_moment() {
+    const EVENTS: u64 = 30_000;
+    let fixture = Fixture::empty();
+    let row = |n: u64| {
+        let padding = "x".repeat(400);
+        format!("{{\"eventSource\":\"s\",\"eventName\":\"E{n}\",\"userAgent\":\"{padding}\"}}\n")
+    };
+    fixture.write("logs/large.ndjson", &(0..EVENTS).map(row).collect::<String>());
+    for n in 0..40 {
+        fixture.write(&format!("logs/small{n}.ndjson"), &row(EVENTS + n));
+    }
+    for round in 0_u64.. {
+        let mut child = fixture.spawn(&["ingest", "logs", "--lake", "lake"]);
+        // Later rounds have more time, so that the last one ends by itself.
+        std::thread::sleep(std::time::Duration::from_millis(round * 60));
+        let ended = child.try_wait().unwrap();
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        if ended.is_some() {
+            assert!(status.success(), "{status}");
+            break;
+        }
+    }
+    assert_eq!(count(&fixture, "*"), (EVENTS + 40).to_string());
+    let names = fixture.run_builtin(&["search", "* | stats dc(eventName) as n", "--lake", "lake"]);
+    assert_eq!(names.lines()[0]["n"], EVENTS + 40);
+    let again = ingest(&fixture, "logs", &[]);
+    assert!(again.err.contains("41 files had been stored before"), "{}", again.err);
 }
