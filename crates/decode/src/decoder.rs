@@ -1,6 +1,7 @@
 //! Combines the steps of decoding: the bytes of a file in, batches of its matching events out.
 
 mod range;
+mod stored;
 
 use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
@@ -20,10 +21,8 @@ use crate::inflate::{
 use crate::left_out::Seen;
 use crate::lookalike::looks_like_event;
 use crate::lost::{Lost, is_empty_event};
-use crate::origin::{Origin, OwnOrigin};
-use crate::parquet::{
-    Damages, Lines, Need, Parquet, Passed, Step, Stored, StoredEvent, StoredStep,
-};
+use crate::origin::Origin;
+use crate::parquet::{Damages, Lines, Need, Parquet, Step};
 use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
 use crate::report::{Damage, DamageKind, FileReport, Marks, SkipKind, count_place, is_beside_logs};
@@ -351,15 +350,6 @@ impl File<'_> {
         flow
     }
 
-    /// Counts events that no search matches, and that were not read.
-    fn pass(&mut self, passed: Passed) {
-        self.report.events += passed.events;
-        for time in passed.times.map(|(first, last)| [first, last]).into_iter().flatten() {
-            self.report.see_time_until(time, self.horizon);
-        }
-        self.report.untimed.pass(passed.untimed);
-    }
-
     /// Handles the records that a part was cut into.
     fn records(&mut self, records: &Records, part: Part<'_>, origin: &Origin) -> ControlFlow<()> {
         let mut times = Times::new(self.horizon);
@@ -511,47 +501,6 @@ impl Texts<'_> {
             let (offset, message) = (ends.length(), message.to_owned());
             self.damage(name, Damage { offset, kind: DamageKind::Incomplete, message });
         }
-    }
-
-    /// Passes on the events of a table of stored events, each with its own origin.
-    fn stored(&mut self, name: &str, table: &Stored<'_>) -> ControlFlow<()> {
-        let of_table = self.origin_of(name);
-        let mut need = self.file.consumer.need(Format::CloudTrail);
-        // Duplicates are found by their ids, of those events, too, that no search matches.
-        if self.file.seen.is_some() {
-            need = need.everything();
-        }
-        let mut origin = of_table.clone();
-        let mut own: Option<[Option<String>; 3]> = None;
-        let horizon = self.file.horizon;
-        let flow = table.each(&need, horizon, &mut |step| match step {
-            StoredStep::Event(event) => {
-                let OwnOrigin { source, host, sourcetype } = event.origin;
-                let said = [source, host, sourcetype];
-                if own.as_ref().is_none_or(|own| own.each_ref().map(Option::as_deref) != said) {
-                    own = Some(said.map(|value| value.map(str::to_owned)));
-                    origin = of_table.of_event(event.origin);
-                    self.file.consumer.begin(&origin);
-                }
-                self.file.report.bytes_inflated += event.text.len() as u64;
-                let StoredEvent { text, format, offset, .. } = event;
-                self.file.event(&RawRecord { text, offset, format }, &origin)
-            }
-            StoredStep::Passed(passed) => {
-                self.file.pass(passed);
-                ControlFlow::Continue(())
-            }
-            StoredStep::Damage(damage) => {
-                self.damage(name, damage);
-                ControlFlow::Continue(())
-            }
-        });
-        let members = std::mem::take(&mut self.file.members);
-        members.tell(None, &mut self.file.report.left_out);
-        // Which event is the first that is read depends on the searches.
-        self.file.report.first_event = None;
-        self.file.report.stopped |= flow.is_break();
-        flow
     }
 
     /// Passes on the rows of a Parquet file that are all events of one format.
