@@ -284,7 +284,10 @@ pub(crate) struct SearchOptions {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = examples::FIELDS)]
+#[command(
+    after_help = examples::FIELDS,
+    override_usage = "spilltrail fields [OPTIONS] <LOGS>...\n       spilltrail fields [OPTIONS] --lake <DIR>"
+)]
 pub(crate) struct FieldsOptions {
     /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
     #[arg(required_unless_present = "lake", conflicts_with = "lake", value_name = "LOGS")]
@@ -351,7 +354,10 @@ impl FilterOptions {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = examples::HUNT)]
+#[command(
+    after_help = examples::HUNT,
+    override_usage = "spilltrail hunt [OPTIONS] <LOGS>...\n       spilltrail hunt [OPTIONS] --lake <DIR>"
+)]
 pub(crate) struct HuntOptions {
     /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
     #[arg(required_unless_present = "lake", conflicts_with = "lake", value_name = "LOGS")]
