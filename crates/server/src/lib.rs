@@ -1,6 +1,6 @@
 //! The HTTP edge.
 //!
-//! [`hec`] takes events from the senders of Splunk's HTTP Event Collector. [`serve`] serves its router, or
+//! [`hec`] takes events from the senders of Splunk's HTTP Event Collector. [`serve()`] serves its router, or
 //! any other one, on a listener.
 
 pub mod hec;

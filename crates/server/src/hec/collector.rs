@@ -26,7 +26,7 @@ use super::inbox::Inbox;
 use super::reply::{Code, Reply};
 use super::tokens::Tokens;
 
-/// The address of the client, as an extension of a request. [`crate::serve`] adds it.
+/// The address of the client, as an extension of a request. [`crate::serve()`] adds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub SocketAddr);
 
@@ -118,7 +118,7 @@ impl Collector {
     }
 
     /// Refuses every request from now on with [`Code::ShuttingDown`]. Those under way go on. Call it before
-    /// [`crate::serve`] is stopped, so that connections that are used again are told.
+    /// [`crate::serve()`] is stopped, so that connections that are used again are told.
     pub fn shut_down(&self) {
         self.is_shutting_down.store(true, Ordering::Relaxed);
     }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::collector::{Collector, Coming, Counts, Known, Load, Stamp, key};
 use super::arrived::rows_of;
-use crate::cancel::{StopWhenDropped, until_cancelled};
+use crate::cancel::{Done, StopWhenDropped, until_cancelled};
 use crate::error::AppError;
 use crate::listing;
 use crate::options::ReadOptions;
@@ -49,6 +49,8 @@ pub struct IngestOptions {
 /// What an ingestion did.
 #[derive(Debug, Clone, Default)]
 pub struct Ingested {
+    /// Number of files that were named.
+    pub listed: u64,
     /// Number of events that were stored.
     pub events: u64,
     /// Number of files that gave any of them.
@@ -79,8 +81,17 @@ pub async fn ingest(
     let stop = StopWhenDropped::default();
     let mut done = Ingested::default();
     let work = run(options, progress, listed, stop.token(), &mut done);
-    Box::pin(until_cancelled(&options.cancel, work)).await?;
-    Ok(done)
+    let outcome = Box::pin(until_cancelled(&options.cancel, work)).await;
+    match outcome {
+        Ok(()) => Ok(done),
+        Err(AppError::Cancelled(_)) => Err(AppError::Cancelled(Box::new(Done {
+            files: done.listed,
+            files_read: done.known + done.files,
+            events: done.events,
+            ..Done::default()
+        }))),
+        Err(error) => Err(error),
+    }
 }
 
 async fn run(
@@ -93,6 +104,7 @@ async fn run(
     // Copies are left out here, where it is known what the lake has of each file.
     let keep = ReadOptions { duplicates: Duplicates::Keep, ..options.read.clone() };
     let logs = listing::list(&options.logs, &keep, Wanted::default(), progress, stop).await?;
+    done.listed = logs.files().len() as u64;
     let mut store = Store::open(&options.lake).await?;
     let mut files = Vec::new();
     for (index, file) in logs.files().iter().enumerate() {
