@@ -97,6 +97,7 @@ impl Parquet {
 }
 
 /// The events of a row group whose texts are read.
+#[derive(Default)]
 struct Chosen {
     /// The ranges of their rows; `None` for all.
     rows: Option<Vec<Range<usize>>>,
@@ -141,20 +142,13 @@ impl Stored<'_> {
     ) -> ControlFlow<()> {
         let offset = group.columns().first().map_or(0, |column| column.data_page_offset());
         let offset = u64::try_from(offset).unwrap_or(0);
-        let damaged = |reason: &str| {
-            let message = format!("it is damaged: {reason}; the rest of its events is not read");
-            StoredStep::Damage(in_group(index, offset, DamageKind::CorruptCompression, &message))
-        };
         let chosen = match filter {
-            None => Ok(Chosen { rows: None, passed: Passed::default() }),
             Some(filter) if self.is_ruled_out(group, filter) => {
                 return visit(StoredStep::Passed(self.all_of(group)));
             }
-            Some(filter) => self.choose(group, filter, visit),
-        };
-        let chosen = match chosen {
-            Ok(chosen) => chosen,
-            Err(reason) => return visit(damaged(&reason)),
+            // If the columns that are compared are damaged, the texts tell.
+            Some(filter) => self.choose(group, filter, visit).unwrap_or_default(),
+            None => Chosen::default(),
         };
         if chosen.passed.events > 0 {
             visit(StoredStep::Passed(chosen.passed))?;
@@ -166,14 +160,21 @@ impl Stored<'_> {
         let leaves = [Some(text), Some(format), source, host, sourcetype];
         let leaves: Vec<usize> = leaves.into_iter().flatten().collect();
         let mut flow = ControlFlow::Continue(());
+        let mut left = group_rows(group).saturating_sub(chosen.passed.events);
         let read = self.read(group, &leaves, chosen.rows, &mut |batch, places| {
+            left = left.saturating_sub(batch.num_rows() as u64);
             flow = events(batch, places, self, (index, offset), visit);
             flow
         });
         flow?;
         match read {
             Ok(()) => ControlFlow::Continue(()),
-            Err(reason) => visit(damaged(&reason)),
+            Err(reason) => {
+                let events = if left == 1 { "1 event is" } else { &format!("{left} events are") };
+                let message = format!("it is damaged: {reason}; {events} not read");
+                let kind = DamageKind::CorruptCompression;
+                visit(StoredStep::Damage(in_group(index, offset, kind, &message)))
+            }
         }
     }
 

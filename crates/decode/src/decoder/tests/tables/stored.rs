@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use spilltrail_event::{fields, stored};
 
 use super::pruned::{logs, searches};
@@ -202,6 +203,35 @@ fn each_row_has_its_own_origin_and_format() {
     assert!(again.finish(&mut sink).is_continue());
     let shown = expected.map(|row| row.rsplitn(3, ',').nth(2).unwrap().to_owned());
     assert_eq!(found, shown);
+}
+
+/// Returns the table with a column destroyed in its second row group.
+fn without_column(bytes: &[u8], name: &str) -> Vec<u8> {
+    let mut damaged = bytes.to_vec();
+    let reader = SerializedFileReader::new(bytes::Bytes::from(damaged.clone())).unwrap();
+    let group = reader.metadata().row_group(1);
+    let column = group.columns().iter().find(|one| one.column_path().string() == name).unwrap();
+    let (start, length) = column.byte_range();
+    damaged[start as usize..(start + length) as usize].fill(0xff);
+    damaged
+}
+
+#[test]
+fn a_column_that_is_damaged_costs_what_is_in_it() {
+    let (_, lines) = logs(|index| index, false);
+    let bytes = table_of(&rows_of(&lines), 200);
+    let options = || DecodeOptions::new([request(equals("eventID", "id-301"), &["eventID"])]);
+    let read = |name| {
+        let (found, report) = decode_stored(&options(), without_column(&bytes, name));
+        let told = report.damages.iter().map(|one| one.message.clone()).collect::<Vec<_>>();
+        (found.join(","), told.join(","))
+    };
+    // The texts tell what a column for searches does not.
+    assert_eq!(read("eventID"), ("id-301".to_owned(), String::new()));
+    let (found, told) = read("_raw");
+    assert_eq!(found, "");
+    assert!(told.starts_with("row group 2: it is damaged: "), "{told}");
+    assert!(told.ends_with("; 1 event is not read"), "{told}");
 }
 
 #[test]
