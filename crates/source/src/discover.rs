@@ -95,11 +95,7 @@ impl Logs {
         };
         let taker = FieldTaker(self.discovery(predicate, demand, &stop));
         let outcome = Pass::new(self, files, self.threads(), taker, stop.clone()).run(finder);
-        match outcome.end {
-            None | Some(End::Enough) => Ok(outcome.taker.0),
-            Some(End::Stopped) => Err(ScanError::Stopped),
-            Some(End::Broken) => Err(ScanError::Bug),
-        }
+        End::error(outcome.end).map(|()| outcome.taker.0)
     }
 
     pub(crate) fn discovery(

@@ -50,11 +50,7 @@ impl Logs {
         let taker = PieceTaker { take, failure: None };
         let threads = self.threads_of(self.threads());
         let outcome = Pass::new(self, files, threads, taker, self.stop().clone()).run(finder);
-        match outcome.end {
-            None | Some(End::Enough) => {}
-            Some(End::Stopped) => return Err(ScanError::Stopped),
-            Some(End::Broken) => return Err(ScanError::Bug),
-        }
+        End::error(outcome.end)?;
         // The columns are built from the fields, so that they always fit them.
         outcome.taker.failure.map_or(Ok(()), |_| Err(ScanError::Bug))
     }

@@ -16,6 +16,7 @@ use spilltrail_event::StopToken;
 
 use crate::feed::{Content, Feed};
 use crate::logs::Logs;
+use crate::scan::ScanError;
 
 /// Most files in one run.
 const RUN_FILES: usize = 256;
@@ -69,6 +70,17 @@ pub(crate) enum End {
     Stopped,
     /// A thread panicked because of a bug.
     Broken,
+}
+
+impl End {
+    /// Returns the error of a pass that ended for this reason. A taker that needs no more is no error.
+    pub(crate) fn error(end: Option<Self>) -> Result<(), ScanError> {
+        match end {
+            None | Some(Self::Enough) => Ok(()),
+            Some(Self::Stopped) => Err(ScanError::Stopped),
+            Some(Self::Broken) => Err(ScanError::Bug),
+        }
+    }
 }
 
 /// The state of a pass after it ended.

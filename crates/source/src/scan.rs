@@ -189,11 +189,7 @@ impl Logs {
             shared: None,
         };
         let outcome = Pass::new(self, files, threads, taker, stop.clone()).run(finder);
-        match outcome.end {
-            None | Some(End::Enough) => {}
-            Some(End::Stopped) => return Err(ScanError::Stopped),
-            Some(End::Broken) => return Err(ScanError::Bug),
-        }
+        End::error(outcome.end)?;
         let mut costs = ScanCosts::default();
         for (finder, cpu) in outcome.finders {
             costs.extraction += finder.decoder.counts();
