@@ -1,6 +1,6 @@
 //! Lists the log files of a run, without files whose paths rule them out.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -76,14 +76,20 @@ pub(crate) async fn list(
 
 /// Returns the first file that is part of a lake.
 fn in_a_lake(logs: &Logs) -> Option<PathBuf> {
-    let mut folders: HashMap<PathBuf, bool> = HashMap::new();
+    let mut others: HashSet<PathBuf> = HashSet::new();
     let mut is_in_lake = |path: &Path| {
-        path.ancestors().skip(1).any(|folder| {
-            *folders
-                .entry(folder.to_owned())
-                .or_insert_with_key(|folder| LakeFolder::new(folder).is_there())
-        })
+        for folder in path.ancestors().skip(1) {
+            // What is above a known folder is known, too.
+            if others.contains(folder) {
+                break;
+            }
+            if LakeFolder::new(folder).is_there() {
+                return true;
+            }
+            others.insert(folder.to_owned());
+        }
+        false
     };
-    let paths = logs.files().iter().filter_map(|file| file.path());
-    paths.map(Path::to_owned).find(|path| is_in_lake(path))
+    let mut paths = logs.files().iter().filter_map(|file| file.path());
+    paths.find(|path| is_in_lake(path)).map(Path::to_owned)
 }
