@@ -1,0 +1,1 @@
+//! Delivers findings to other systems.
