@@ -9,6 +9,7 @@ use rusqlite::{Row, Transaction, params};
 use spilltrail_schedule::{Changes, Moment, changes};
 
 use crate::error::StoreError;
+use crate::outbox;
 use crate::records::{FindingRecord, FindingState, RunRecord, StoredFinding};
 use crate::urgency::{Level, urgency};
 
@@ -40,6 +41,10 @@ pub(crate) fn replace(
     let before = before(transaction, run)?;
     let hashes = before.iter().map(|(id, before)| (id.clone(), before.hash.clone())).collect();
     let changes = changes(&hashes, &after);
+    let shown = |id: &str| {
+        let row = before.get(id).filter(|before| before.suppressed_by.is_none());
+        row.map(|before| before.hash.as_str())
+    };
     for finding in findings {
         let state = match before.get(&finding.id) {
             None => FindingState::New,
@@ -48,10 +53,13 @@ pub(crate) fn replace(
             Some(before) if before.suppressed_by != finding.suppressed_by => before.state,
             Some(_) => continue,
         };
+        let is = Some(finding).filter(|finding| finding.suppressed_by.is_none());
+        outbox::tell(transaction, run, &finding.id, shown(&finding.id), is)?;
         put(transaction, run, finding, state)?;
         set_head(transaction, &finding.id)?;
     }
     for id in &changes.withdrawn {
+        outbox::tell(transaction, run, id, shown(id), None)?;
         withdraw(transaction, run, id)?;
         set_head(transaction, id)?;
     }
@@ -73,6 +81,20 @@ pub(crate) fn set_head(transaction: &Transaction<'_>, id: &str) -> Result<(), St
             (SELECT number FROM findings WHERE id = ?1 ORDER BY nominal DESC, number DESC LIMIT 1))";
     transaction.prepare_cached(set)?.execute([id])?;
     Ok(())
+}
+
+/// Returns what a run says about an id that it has found.
+pub(crate) fn of_run(
+    transaction: &Transaction<'_>,
+    run: &RunRecord,
+    id: &str,
+) -> Result<FindingRecord, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM findings WHERE detection = ?1 AND nominal = ?2 AND id = ?3");
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![run.schedule, run.nominal.0, id])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Ok(read(row)?.finding)
 }
 
 /// Reads a row of [`COLUMNS`].

@@ -13,6 +13,7 @@ mod form;
 mod ledger;
 mod list;
 mod lock;
+mod outbox;
 mod reader;
 mod records;
 mod retention;
@@ -27,6 +28,7 @@ pub use desk::{Desk, DeskChanges};
 pub use details::{Details, MOST_SIGHTINGS, Sighting};
 pub use error::StoreError;
 pub use list::{Cursor, Filter, Listed, MOST_ROWS, Page, Span, Suppressed};
+pub use outbox::{MOST_ENTRIES, OutboxEntry};
 pub use reader::StoreReader;
 pub use records::{
     FindingRecord, FindingState, RunRecord, ScheduleRecord, Status, StoredFinding, StoredRun,

@@ -18,6 +18,7 @@ impl Store {
     pub fn remove_before(&mut self, moment: Moment) -> Result<usize, StoreError> {
         let transaction = self.begin()?;
         remove_findings(&transaction, moment)?;
+        transaction.execute("DELETE FROM outbox WHERE nominal < ?1", [moment.0])?;
         let removed = transaction.execute("DELETE FROM runs WHERE nominal < ?1", [moment.0])?;
         transaction.commit()?;
         Ok(removed)

@@ -3,7 +3,7 @@
 use rusqlite_migration::M;
 
 /// The steps, oldest first. Their number is the number of the newest form.
-pub(crate) const STEPS: &[M<'_>] = &[M::up(LEDGER), M::up(TRIAGE)];
+pub(crate) const STEPS: &[M<'_>] = &[M::up(LEDGER), M::up(TRIAGE), M::up(OUTBOX)];
 
 /// Schedules, the ledger of their runs, and findings.
 const LEDGER: &str = "
@@ -111,3 +111,18 @@ const TRIAGE: &str = "
         overrides INTEGER NOT NULL
     ) STRICT;
     INSERT INTO desk VALUES (0, 0, 0);";
+
+/// What is to be told to others about findings. Numbers are never used again, because others remember
+/// how far they have come.
+const OUTBOX: &str = "
+    CREATE TABLE outbox (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        detection TEXT NOT NULL,
+        nominal INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        replaced TEXT,
+        time INTEGER NOT NULL,
+        finding TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX findings_by_content ON findings (id, hash);";

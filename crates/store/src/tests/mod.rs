@@ -2,6 +2,7 @@
 
 mod forms;
 mod list;
+mod outbox;
 mod runs;
 mod triage;
 
