@@ -74,7 +74,7 @@ impl StoreReader {
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
-        let newest = findings::read(row)?;
+        let newest = findings::read(&transaction, row)?;
         let sightings = self.sightings(id)?;
         Ok(Some(Details { listed, newest, sightings, history: self.history(id)? }))
     }

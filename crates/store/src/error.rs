@@ -93,6 +93,12 @@ pub enum StoreError {
         /// How many wildcards it may have.
         most: usize,
     },
+    /// The allow-list has no such entry.
+    #[error("the allow-list has no entry {id}")]
+    NoEntry {
+        /// The id.
+        id: i64,
+    },
     /// A stored value cannot be read.
     #[error("the stored {what} is damaged: {reason}")]
     Damaged {

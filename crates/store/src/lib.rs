@@ -4,6 +4,7 @@
 //! transaction: the entry of a run, its findings, what it throttles and how far its schedule has come are
 //! stored together or not at all, and are on the disk when the call returns.
 
+mod allow;
 mod conditions;
 mod desk;
 mod details;
@@ -17,6 +18,7 @@ mod outbox;
 mod reader;
 mod records;
 mod retention;
+mod risk;
 mod steps;
 mod store;
 #[cfg(test)]
@@ -24,6 +26,7 @@ mod tests;
 mod triage;
 mod urgency;
 
+pub use allow::{AllowEntry, AllowRule};
 pub use desk::{Desk, DeskChanges};
 pub use details::{Details, MOST_SIGHTINGS, Sighting};
 pub use error::StoreError;
@@ -31,9 +34,10 @@ pub use list::{Cursor, Filter, Listed, MOST_ROWS, Page, Span, Suppressed};
 pub use outbox::{MOST_ENTRIES, OutboxEntry};
 pub use reader::StoreReader;
 pub use records::{
-    FindingRecord, FindingState, RunRecord, ScheduleRecord, Status, StoredFinding, StoredRun,
-    StoredSchedule,
+    FindingRecord, FindingState, RiskRecord, RunRecord, ScheduleRecord, Status, StoredFinding,
+    StoredRun, StoredSchedule,
 };
+pub use risk::{MOST_OBJECTS, MOST_RISKS, ObjectRisk, RiskEvent, RiskFilter};
 pub use store::{Finished, Outcome, Store};
 pub use triage::{
     Aspect, Change, Disposition, HistoryEntry, MOST_HISTORY, SHORTEST_ID, Step, Triage,

@@ -114,7 +114,7 @@ impl StoreReader {
         let mut rows = statement.query([from.0])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(findings::read(row)?);
+            found.push(findings::read(&self.connection, row)?);
         }
         Ok(found)
     }

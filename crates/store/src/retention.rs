@@ -3,6 +3,7 @@
 use rusqlite::Transaction;
 use spilltrail_schedule::Moment;
 
+use crate::allow;
 use crate::error::StoreError;
 use crate::findings;
 use crate::store::Store;
@@ -19,6 +20,7 @@ impl Store {
         let transaction = self.begin()?;
         remove_findings(&transaction, moment)?;
         transaction.execute("DELETE FROM outbox WHERE nominal < ?1", [moment.0])?;
+        allow::remove_before(&transaction, moment)?;
         let removed = transaction.execute("DELETE FROM runs WHERE nominal < ?1", [moment.0])?;
         transaction.commit()?;
         Ok(removed)

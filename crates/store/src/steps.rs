@@ -3,7 +3,8 @@
 use rusqlite_migration::M;
 
 /// The steps, oldest first. Their number is the number of the newest form.
-pub(crate) const STEPS: &[M<'_>] = &[M::up(LEDGER), M::up(TRIAGE), M::up(OUTBOX)];
+pub(crate) const STEPS: &[M<'_>] =
+    &[M::up(LEDGER), M::up(TRIAGE), M::up(OUTBOX), M::up(RISK), M::up(ALLOW)];
 
 /// Schedules, the ledger of their runs, and findings.
 const LEDGER: &str = "
@@ -126,3 +127,39 @@ const OUTBOX: &str = "
         finding TEXT NOT NULL
     ) STRICT;
     CREATE INDEX findings_by_content ON findings (id, hash);";
+
+/// What findings add to the risk of objects. A row belongs to that of its finding.
+const RISK: &str = "
+    CREATE TABLE risks (
+        number INTEGER PRIMARY KEY,
+        finding INTEGER NOT NULL,
+        object TEXT NOT NULL,
+        object_type TEXT NOT NULL,
+        score REAL NOT NULL,
+        time REAL NOT NULL,
+        tactics TEXT NOT NULL,
+        techniques TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX risks_by_finding ON risks (finding);
+    CREATE INDEX risks_by_object ON risks (object, time);
+    CREATE INDEX risks_by_time ON risks (time);
+    CREATE TRIGGER risks_go_with_their_finding AFTER DELETE ON findings BEGIN
+        DELETE FROM risks WHERE finding = OLD.number;
+    END;";
+
+/// The allow-list. Findings name its entries, so no number is used again.
+const ALLOW: &str = "
+    CREATE TABLE allow (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        detection TEXT NOT NULL,
+        field TEXT NOT NULL,
+        value TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        expires INTEGER,
+        is_enabled INTEGER NOT NULL,
+        removed INTEGER,
+        hits INTEGER NOT NULL,
+        last_hit INTEGER
+    ) STRICT;";

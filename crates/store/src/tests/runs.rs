@@ -7,7 +7,7 @@ use crate::*;
 
 /// Stores a run that found nothing.
 fn end(store: &mut Store, run: &RunRecord) {
-    store.finish_run(&Outcome { run, findings: &[], throttle: None }).unwrap();
+    store.finish_run(&Outcome { run, findings: &[], throttle: None, hits: &[] }).unwrap();
 }
 
 fn done(store: &Store) -> Moment {
@@ -33,13 +33,15 @@ fn a_run_is_stored_with_all_that_belongs_to_it() {
     let first = run(3600, 1, Status::Done);
     let found = [finding("x", "1"), finding("y", "1")];
     let stored = store
-        .finish_run(&Outcome { run: &first, findings: &found, throttle: Some(&state) })
+        .finish_run(&Outcome { run: &first, findings: &found, throttle: Some(&state), hits: &[] })
         .unwrap();
     let new = vec!["x".to_owned(), "y".to_owned()];
     assert_eq!(stored, Finished::Stored(Changes { new, ..Changes::default() }));
     // The same attempt changes nothing, whatever it says now.
     assert_eq!(
-        store.finish_run(&Outcome { run: &first, findings: &[], throttle: None }).unwrap(),
+        store
+            .finish_run(&Outcome { run: &first, findings: &[], throttle: None, hits: &[] })
+            .unwrap(),
         Finished::Already
     );
     drop(store);
@@ -79,7 +81,7 @@ fn what_runs_again_replaces_its_findings() {
     let late = run(3600, 3, Status::Late);
     let changes = {
         let findings = &[finding("x", "1"), finding("y", "2")];
-        store.finish_run(&Outcome { run: &late, findings, throttle: None }).unwrap()
+        store.finish_run(&Outcome { run: &late, findings, throttle: None, hits: &[] }).unwrap()
     };
     let list = |id: &str| vec![id.to_owned()];
     let expected =
@@ -150,7 +152,7 @@ fn what_cannot_be_stored_changes_nothing() {
         (run(3600, 1, Status::Failed), &one[..], "a run with the status `failed` has no findings"),
         (nobody, &one[..], "there is no schedule `b` in the store"),
     ] {
-        let outcome = Outcome { run: &run, findings, throttle: None };
+        let outcome = Outcome { run: &run, findings, throttle: None, hits: &[] };
         let error = store.finish_run(&outcome).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
