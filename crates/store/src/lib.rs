@@ -15,10 +15,12 @@ mod ledger;
 mod list;
 mod lock;
 mod outbox;
+mod overrides;
 mod reader;
 mod records;
 mod retention;
 mod risk;
+mod runs;
 mod steps;
 mod store;
 #[cfg(test)]
@@ -32,12 +34,14 @@ pub use details::{Details, MOST_SIGHTINGS, Sighting};
 pub use error::StoreError;
 pub use list::{Cursor, Filter, Listed, MOST_ROWS, Page, Span, Suppressed};
 pub use outbox::{MOST_ENTRIES, OutboxEntry};
+pub use overrides::{Override, StoredOverride};
 pub use reader::StoreReader;
 pub use records::{
     FindingRecord, FindingState, RiskRecord, RunRecord, ScheduleRecord, Status, StoredFinding,
     StoredRun, StoredSchedule,
 };
 pub use risk::{MOST_OBJECTS, MOST_RISKS, ObjectRisk, RiskEvent, RiskFilter};
+pub use runs::{MOST_RUNS, RunCounts};
 pub use store::{Finished, Outcome, Store};
 pub use triage::{
     Aspect, Change, Disposition, HistoryEntry, MOST_HISTORY, SHORTEST_ID, Step, Triage,

@@ -4,7 +4,7 @@ use rusqlite_migration::M;
 
 /// The steps, oldest first. Their number is the number of the newest form.
 pub(crate) const STEPS: &[M<'_>] =
-    &[M::up(LEDGER), M::up(TRIAGE), M::up(OUTBOX), M::up(RISK), M::up(ALLOW)];
+    &[M::up(LEDGER), M::up(TRIAGE), M::up(OUTBOX), M::up(RISK), M::up(ALLOW), M::up(OVERRIDES)];
 
 /// Schedules, the ledger of their runs, and findings.
 const LEDGER: &str = "
@@ -163,3 +163,18 @@ const ALLOW: &str = "
         hits INTEGER NOT NULL,
         last_hit INTEGER
     ) STRICT;";
+
+/// What users have changed of schedules. It stays if the detection goes and comes back.
+const OVERRIDES: &str = "
+    CREATE TABLE overrides (
+        detection TEXT PRIMARY KEY,
+        is_enabled INTEGER,
+        cron TEXT,
+        earliest TEXT,
+        latest TEXT,
+        window TEXT,
+        who TEXT NOT NULL,
+        time INTEGER NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX runs_by_schedule ON runs (schedule, nominal, number);";

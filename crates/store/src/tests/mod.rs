@@ -4,6 +4,7 @@ mod allow;
 mod forms;
 mod list;
 mod outbox;
+mod overrides;
 mod risk;
 mod runs;
 mod triage;

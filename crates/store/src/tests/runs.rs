@@ -172,3 +172,44 @@ fn what_is_old_is_removed() {
     assert_eq!(store.reader().runs(Moment(0)).unwrap().len(), 2);
     assert_eq!((findings(&store).len(), done(&store)), (2, Moment(4 * 3600)));
 }
+
+#[test]
+fn lists_of_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    store.set_schedule(&schedule("b", true), Moment(0)).unwrap();
+    end(&mut store, &run(3600, 1, Status::Failed));
+    end(&mut store, &run(3600, 2, Status::Done));
+    end(&mut store, &run(7200, 1, Status::Done));
+    end(&mut store, &run(3600, 3, Status::Late));
+    end(&mut store, &RunRecord { schedule: "b".into(), ..run(3600, 1, Status::Skipped) });
+    let missed = Missed {
+        schedule: "b".into(),
+        first: Moment(7200),
+        last: Moment(14_400),
+        firings: 3,
+        interval: None,
+        reason: Reason::BeyondLookBack,
+    };
+    store.record_missed(&missed).unwrap();
+    let shown = |runs: Vec<StoredRun>| -> Vec<String> {
+        let line = |run: &StoredRun| format!("{} {} {}", run.schedule, run.nominal.0, run.attempt);
+        runs.iter().map(line).collect()
+    };
+    let of = |since, most| shown(store.reader().runs_of("a", Moment(since), most).unwrap());
+    assert_eq!(of(0, 9), ["a 7200 1", "a 3600 3", "a 3600 2", "a 3600 1"]);
+    assert_eq!((of(0, 2), of(3601, 9)), (of(0, 9)[..2].to_vec(), vec!["a 7200 1".to_owned()]));
+    assert_eq!(shown(store.reader().last_runs().unwrap()), ["a 7200 1", "b 14400 0"]);
+    let counts = |schedule: &str, [done, late, failed, skipped, gap]: [u64; 5]| RunCounts {
+        schedule: schedule.into(),
+        done,
+        late,
+        failed,
+        skipped,
+        gap,
+    };
+    let (a, b) = (counts("a", [2, 1, 1, 0, 0]), counts("b", [0, 0, 0, 1, 3]));
+    assert_eq!(store.reader().run_counts(Moment(0)).unwrap(), [a, b]);
+    let (a, b) = (counts("a", [1, 0, 0, 0, 0]), counts("b", [0, 0, 0, 0, 3]));
+    assert_eq!(store.reader().run_counts(Moment(7200)).unwrap(), [a, b]);
+}
