@@ -6,6 +6,7 @@
 
 mod allow;
 mod conditions;
+mod deliveries;
 mod desk;
 mod details;
 mod error;
@@ -29,6 +30,9 @@ mod triage;
 mod urgency;
 
 pub use allow::{AllowEntry, AllowRule};
+pub use deliveries::{
+    Attempt, AttemptEnd, Delivery, DeliveryFilter, DeliveryState, Due, MOST_DELIVERIES,
+};
 pub use desk::{Desk, DeskChanges};
 pub use details::{Details, MOST_SIGHTINGS, Sighting};
 pub use error::StoreError;

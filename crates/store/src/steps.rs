@@ -3,8 +3,15 @@
 use rusqlite_migration::M;
 
 /// The steps, oldest first. Their number is the number of the newest form.
-pub(crate) const STEPS: &[M<'_>] =
-    &[M::up(LEDGER), M::up(TRIAGE), M::up(OUTBOX), M::up(RISK), M::up(ALLOW), M::up(OVERRIDES)];
+pub(crate) const STEPS: &[M<'_>] = &[
+    M::up(LEDGER),
+    M::up(TRIAGE),
+    M::up(OUTBOX),
+    M::up(RISK),
+    M::up(ALLOW),
+    M::up(OVERRIDES),
+    M::up(DELIVERIES),
+];
 
 /// Schedules, the ledger of their runs, and findings.
 const LEDGER: &str = "
@@ -178,3 +185,25 @@ const OVERRIDES: &str = "
         reason TEXT NOT NULL
     ) STRICT;
     CREATE INDEX runs_by_schedule ON runs (schedule, nominal, number);";
+
+/// How far each output has come in the outbox, and what is on its way to it.
+const DELIVERIES: &str = "
+    CREATE TABLE outputs (
+        name TEXT PRIMARY KEY,
+        position INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE deliveries (
+        output TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        next INTEGER NOT NULL,
+        changed INTEGER NOT NULL,
+        status INTEGER,
+        error TEXT,
+        PRIMARY KEY (output, seq)
+    ) STRICT;
+    CREATE INDEX deliveries_due ON deliveries (next, seq) WHERE state = 'waiting';
+    CREATE INDEX deliveries_by_seq ON deliveries (seq);
+    CREATE INDEX deliveries_by_id ON deliveries (id);";

@@ -1,6 +1,7 @@
 //! What the store keeps, refuses, and does twice without harm.
 
 mod allow;
+mod deliveries;
 mod forms;
 mod list;
 mod outbox;
