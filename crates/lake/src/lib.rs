@@ -11,6 +11,7 @@
 //! The table stays in order by [`EventTable::compact`], [`EventTable::drop_before`] and
 //! [`EventTable::vacuum`], which whoever owns it calls now and then.
 
+mod arrival;
 mod batch;
 mod error;
 mod folder;
@@ -19,10 +20,11 @@ mod table;
 mod view;
 mod wal;
 
+pub use arrival::Arrival;
 pub use batch::{Batch, BatchBuilder, Event, Events, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Origin};
 pub use error::{BatchError, LakeError, TableError, WalError};
 pub use folder::LakeFolder;
-pub use moving::{Moved, move_batches};
+pub use moving::{Moved, Rows, move_batches};
 pub use table::{
     Added, Compacted, Compaction, Dropped, EventRow, EventTable, IndexSize, RowsBuilder, TableFile,
     Vacuumed, file_of,

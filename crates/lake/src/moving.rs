@@ -3,6 +3,7 @@
 use deltalake_core::arrow::array::RecordBatch;
 use deltalake_core::arrow::compute::concat_batches;
 
+use crate::arrival::Arrival;
 use crate::error::{BatchError, LakeError, TableError, WalError};
 use crate::table::{EventTable, RowsBuilder};
 use crate::wal::{Removed, StoredBatch, Wal, WalReader};
@@ -23,6 +24,30 @@ pub struct Moved {
     pub damaged: Vec<(u64, BatchError)>,
 }
 
+/// Makes the rows of batches.
+pub trait Rows {
+    /// Adds the rows of a batch.
+    ///
+    /// # Errors
+    /// Fails if the batch is damaged. It is set aside.
+    fn add(&mut self, batch: &StoredBatch, rows: &mut RowsBuilder) -> Result<(), BatchError>;
+
+    /// Returns when the events happened of the batches since the last call. It is noted in the log before
+    /// they are in the table.
+    fn arrivals(&mut self) -> Vec<Arrival>;
+}
+
+/// A function that tells nothing of arrivals.
+impl<F: FnMut(&StoredBatch, &mut RowsBuilder) -> Result<(), BatchError>> Rows for F {
+    fn add(&mut self, batch: &StoredBatch, rows: &mut RowsBuilder) -> Result<(), BatchError> {
+        self(batch, rows)
+    }
+
+    fn arrivals(&mut self) -> Vec<Arrival> {
+        Vec::new()
+    }
+}
+
 /// Moves all batches that are in the log now, some at a time: as many as [`WalReader::after`] returns for
 /// `most_bytes`. Batches that come meanwhile are left to the next move, so that it ends.
 ///
@@ -32,15 +57,12 @@ pub struct Moved {
 ///
 /// # Errors
 /// Fails if the log or the table cannot be used.
-pub async fn move_batches<F>(
+pub async fn move_batches(
     wal: &Wal,
     table: &mut EventTable,
     most_bytes: u64,
-    mut rows_of: F,
-) -> Result<Moved, LakeError>
-where
-    F: FnMut(&StoredBatch, &mut RowsBuilder) -> Result<(), BatchError>,
-{
+    rows_of: &mut (dyn Rows + Send),
+) -> Result<Moved, LakeError> {
     let reader = WalReader::open(wal.path())?;
     table.refresh().await?;
     let mut moved = Moved { last: table.last_number().await?, ..Moved::default() };
@@ -58,7 +80,7 @@ where
         let (mut rows, mut damaged) = (Vec::new(), Vec::new());
         for batch in &batches {
             let mut builder = RowsBuilder::with_capacity(batch.batch.events);
-            match rows_of(batch, &mut builder) {
+            match rows_of.add(batch, &mut builder) {
                 Ok(()) => {
                     moved.batches += 1;
                     moved.events += builder.len() as u64;
@@ -72,6 +94,10 @@ where
             answered(wal.set_aside(*number)?).await?;
         }
         moved.damaged.extend(damaged);
+        let arrivals = rows_of.arrivals();
+        if !arrivals.is_empty() {
+            answered(wal.note(arrivals)?).await?;
+        }
         table.append(&together(rows)?, number).await?;
         answered(wal.remove_up_to(number)?).await?;
         moved.last = number;

@@ -79,7 +79,7 @@ fn move_for_ever(wal: &Wal, folder: &Path, to_move: &Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut table = runtime.block_on(EventTable::open(&folder.join("events"))).unwrap();
     while to_move.recv().is_ok() {
-        let moved = runtime.block_on(move_batches(wal, &mut table, 1 << 20, rows_of)).unwrap();
+        let moved = runtime.block_on(move_batches(wal, &mut table, 1 << 20, &mut rows_of)).unwrap();
         say("moved", moved.last);
         let how = Compaction { least_files: 4, ..Compaction::default() };
         if let Some(compacted) = runtime.block_on(table.compact(&how)).unwrap() {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use arrow_array::cast::AsArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use spilltrail_lake::{
-    Batch, BatchBuilder, BatchError, Commit, Event, EventRow, EventTable, Moved, Origin,
-    RowsBuilder, StoredBatch, View, Wal, WalOptions, WalReader, move_batches,
+    Arrival, Batch, BatchBuilder, BatchError, Commit, Event, EventRow, EventTable, Moved, Origin,
+    Rows, RowsBuilder, StoredBatch, View, Wal, WalOptions, WalReader, move_batches,
 };
 
 struct Lake {
@@ -36,7 +36,7 @@ impl Lake {
     }
 
     async fn moved(&mut self) -> Moved {
-        move_batches(&self.wal, &mut self.table, 1, rows_of).await.unwrap()
+        move_batches(&self.wal, &mut self.table, 1, &mut rows_of).await.unwrap()
     }
 
     async fn view(&self) -> View {
@@ -61,6 +61,41 @@ fn rows_of(stored: &StoredBatch, rows: &mut RowsBuilder) -> Result<(), BatchErro
         pushed = pushed.clone().and(rows.push(&row));
     })?;
     pushed
+}
+
+/// Tells of each batch that its events happened in the second of its number.
+struct Telling(Vec<Arrival>);
+
+impl Rows for Telling {
+    fn add(&mut self, batch: &StoredBatch, rows: &mut RowsBuilder) -> Result<(), BatchError> {
+        let second = i64::try_from(batch.number).unwrap();
+        let spans = vec![(second, second + 1)];
+        self.0.push(Arrival { number: batch.number, index: "i".into(), spans });
+        rows_of(batch, rows)
+    }
+
+    fn arrivals(&mut self) -> Vec<Arrival> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+#[tokio::test]
+async fn what_came_into_the_table_is_told_until_it_is_forgotten() {
+    let mut lake = Lake::new().await;
+    for text in ["a", "b", "c"] {
+        lake.store(&[text]).await;
+    }
+    let told = |lake: &Lake, after: u64| -> Vec<u64> {
+        let reader = WalReader::open(lake.wal.path()).unwrap();
+        reader.arrivals_after(after).unwrap().iter().map(|arrival| arrival.number).collect()
+    };
+    assert_eq!(told(&lake, 0), [0; 0]);
+    move_batches(&lake.wal, &mut lake.table, 1, &mut Telling(Vec::new())).await.unwrap();
+    assert_eq!((told(&lake, 0), told(&lake, 2)), (vec![1, 2, 3], vec![3]));
+    let arrivals = WalReader::open(lake.wal.path()).unwrap().arrivals_after(2).unwrap();
+    assert_eq!(arrivals, [Arrival { number: 3, index: "i".into(), spans: vec![(3, 4)] }]);
+    lake.wal.forget(2).unwrap().await.unwrap().unwrap();
+    assert_eq!(told(&lake, 0), [3]);
 }
 
 /// Returns the texts of the files and those of the batches, each sorted.

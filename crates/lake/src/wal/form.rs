@@ -17,10 +17,11 @@ const APPLICATION_ID: i32 = 0x5370_576c;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The steps from an empty file to the newest form. A step is never changed once it is released.
-const STEPS: &[M<'_>] = &[M::up(
-    // The id is `APPLICATION_ID`. It is set together with the tables: a file that has them is ours.
-    // AUTOINCREMENT: the number of a batch is never used again, even if all are removed.
-    "PRAGMA application_id = 1399871340;
+const STEPS: &[M<'_>] = &[
+    M::up(
+        // The id is `APPLICATION_ID`. It is set together with the tables: a file that has them is ours.
+        // AUTOINCREMENT: the number of a batch is never used again, even if all are removed.
+        "PRAGMA application_id = 1399871340;
     CREATE TABLE batches (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         received INTEGER NOT NULL,
@@ -49,7 +50,16 @@ const STEPS: &[M<'_>] = &[M::up(
         key TEXT PRIMARY KEY,
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;",
-)];
+    ),
+    M::up(
+        "CREATE TABLE arrivals (
+        number INTEGER NOT NULL,
+        index_name TEXT NOT NULL,
+        spans TEXT NOT NULL,
+        PRIMARY KEY (number, index_name)
+    ) STRICT, WITHOUT ROWID;",
+    ),
+];
 
 /// Opens the file for the one writer, and brings it to the newest form.
 pub(super) fn open_to_write(path: &Path, options: WalOptions) -> Result<Connection, WalError> {

@@ -20,6 +20,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+use crate::arrival::Arrival;
 use crate::batch::Batch;
 use crate::error::WalError;
 pub use reader::{ListedBatch, StoredBatch, WalReader, WalSize};
@@ -81,7 +82,7 @@ pub type Numbers = Option<RangeInclusive<u64>>;
 /// `blocking_recv` outside of a runtime.
 pub type Appended = oneshot::Receiver<Result<Numbers, WalError>>;
 
-/// The answer to a removal, once it is on the disk.
+/// The answer to another change of the log, once it is on the disk.
 pub type Removed = oneshot::Receiver<Result<(), WalError>>;
 
 /// The only writer of a log of arriving events.
@@ -171,6 +172,27 @@ impl Wal {
     pub fn set_aside(&self, number: u64) -> Result<Removed, WalError> {
         let (answer, answered) = oneshot::channel();
         self.order(Order::SetAside { number, answer })?;
+        Ok(answered)
+    }
+
+    /// Stores when events happened that come into the table. Call it before they do: so nothing that is
+    /// there was never told of.
+    ///
+    /// # Errors
+    /// Fails if the log is closed.
+    pub fn note(&self, arrivals: Vec<Arrival>) -> Result<Removed, WalError> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Note { arrivals, answer })?;
+        Ok(answered)
+    }
+
+    /// Removes what [`note`](Self::note) stored of batches up to this number, once nobody needs it.
+    ///
+    /// # Errors
+    /// Fails if the log is closed.
+    pub fn forget(&self, number: u64) -> Result<Removed, WalError> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Forget { up_to: number, answer })?;
         Ok(answered)
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::form;
+use crate::arrival::Arrival;
 use crate::batch::{Batch, Origin};
 use crate::error::WalError;
 
@@ -166,6 +167,32 @@ impl WalReader {
             statement.query_row([key], |row| row.get(0)).optional()
         };
         self.read(mark())
+    }
+
+    /// Returns when events happened that came into the table with batches after this number, in order.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn arrivals_after(&self, number: u64) -> Result<Vec<Arrival>, WalError> {
+        let sql = "SELECT number, index_name, spans FROM arrivals WHERE number > ?1
+                   ORDER BY number, index_name";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let number = i64::try_from(number).unwrap_or(i64::MAX);
+            let rows = statement.query_map([number], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
+            })?;
+            rows.collect::<Result<Vec<_>, _>>()
+        };
+        let rows = self.read(read())?;
+        let arrival = |(number, index, spans): (u64, String, String)| {
+            let spans = serde_json::from_str(&spans).map_err(|error| WalError::Form {
+                path: self.path.clone(),
+                reason: format!("the times of batch {number} are damaged: {error}"),
+            })?;
+            Ok(Arrival { number, index, spans })
+        };
+        rows.into_iter().map(arrival).collect()
     }
 
     /// Returns what the log holds.

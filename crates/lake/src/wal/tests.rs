@@ -267,7 +267,7 @@ fn files_that_are_no_log_are_refused() {
         rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     };
     change("PRAGMA user_version = 99");
-    assert!(open().contains("its form is 99, and this version knows those up to 1"), "{}", open());
+    assert!(open().contains("its form is 99, and this version knows those up to 2"), "{}", open());
     assert!(read().contains("its form is 99"), "{}", read());
     change("PRAGMA user_version = 1; PRAGMA application_id = 5");
     assert!(open().contains("the database of another program"), "{}", open());

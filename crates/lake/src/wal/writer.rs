@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use super::{Commit, Numbers};
+use crate::arrival::{Arrival, MOST_ARRIVALS};
 use crate::error::WalError;
 
 /// What the thread is asked to do.
@@ -17,6 +18,10 @@ pub(super) enum Order {
     Append { commit: Commit, bytes: usize, answer: oneshot::Sender<Result<Numbers, WalError>> },
     /// Remove the batches up to a number.
     Remove { up_to: u64, answer: oneshot::Sender<Result<(), WalError>> },
+    /// Store which events have come into the table.
+    Note { arrivals: Vec<Arrival>, answer: oneshot::Sender<Result<(), WalError>> },
+    /// Remove what is known of arrivals up to a number.
+    Forget { up_to: u64, answer: oneshot::Sender<Result<(), WalError>> },
     /// Put a batch aside.
     SetAside { number: u64, answer: oneshot::Sender<Result<(), WalError>> },
 }
@@ -63,6 +68,15 @@ impl Writer {
                 Order::SetAside { number, answer } => {
                     let moved = set_aside(&mut self.connection, number);
                     let _ = answer.send(self.told(moved));
+                }
+                Order::Note { arrivals, answer } => {
+                    let noted = note(&mut self.connection, &arrivals);
+                    let _ = answer.send(self.told(noted));
+                }
+                Order::Forget { up_to, answer } => {
+                    let sql = "DELETE FROM arrivals WHERE number <= ?1";
+                    let done = self.connection.execute(sql, [number_of(up_to)]).map(drop);
+                    let _ = answer.send(self.told(done));
                 }
                 Order::Append { commit, bytes, answer } => {
                     let mut group = vec![Waiting { commit, answer }];
@@ -153,8 +167,32 @@ fn store(connection: &mut Connection, group: &[Waiting]) -> Result<Vec<Numbers>,
     Ok(stored)
 }
 
+fn note(connection: &mut Connection, arrivals: &[Arrival]) -> Result<(), rusqlite::Error> {
+    let transaction = connection.transaction()?;
+    {
+        let mut insert = transaction.prepare_cached(
+            "INSERT OR REPLACE INTO arrivals (number, index_name, spans) VALUES (?1, ?2, ?3)",
+        )?;
+        for Arrival { number, index, spans } in arrivals {
+            let spans = serde_json::to_string(spans).expect("numbers can be written");
+            insert.execute(params![number_of(*number), index, spans])?;
+        }
+        let mut expire = transaction.prepare_cached(
+            "DELETE FROM arrivals WHERE number <=
+                 (SELECT number FROM arrivals ORDER BY number DESC LIMIT 1 OFFSET ?1)",
+        )?;
+        expire.execute([number_of(MOST_ARRIVALS)])?;
+    }
+    transaction.commit()
+}
+
+/// Returns the number of a batch as SQLite has it.
+fn number_of(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 fn set_aside(connection: &mut Connection, number: u64) -> Result<(), rusqlite::Error> {
-    let number = i64::try_from(number).unwrap_or(i64::MAX);
+    let number = number_of(number);
     let transaction = connection.transaction()?;
     transaction.execute(
         "INSERT INTO set_aside
@@ -168,7 +206,7 @@ fn set_aside(connection: &mut Connection, number: u64) -> Result<(), rusqlite::E
 }
 
 fn remove(connection: &Connection, up_to: u64) -> Result<(), rusqlite::Error> {
-    let up_to = i64::try_from(up_to).unwrap_or(i64::MAX);
+    let up_to = number_of(up_to);
     connection.execute("DELETE FROM batches WHERE number <= ?1", [up_to]).map(drop)
 }
 
