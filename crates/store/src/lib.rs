@@ -6,6 +6,7 @@
 
 mod allow;
 mod conditions;
+mod counted;
 mod deliveries;
 mod desk;
 mod details;
@@ -30,6 +31,7 @@ mod triage;
 mod urgency;
 
 pub use allow::{AllowEntry, AllowRule};
+pub use counted::Counted;
 pub use deliveries::{
     Attempt, AttemptEnd, Delivery, DeliveryFilter, DeliveryState, Due, MOST_DELIVERIES,
 };

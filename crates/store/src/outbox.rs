@@ -10,7 +10,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
-use spilltrail_schedule::Moment;
+use spilltrail_schedule::{Interval, Moment};
 
 use crate::error::StoreError;
 use crate::findings;
@@ -143,7 +143,8 @@ pub(crate) fn tell(
     Ok(())
 }
 
-/// Returns whether another run of the detection has a content.
+/// Returns whether another run of the detection has a content, over an interval that overlaps that of this
+/// run. What a run over another interval finds is found once more, however alike it is.
 fn is_elsewhere(
     transaction: &Transaction<'_>,
     run: &RunRecord,
@@ -151,10 +152,15 @@ fn is_elsewhere(
     hash: &str,
 ) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM findings
-               WHERE id = ?1 AND hash = ?2 AND detection = ?3 AND nominal <> ?4
-                 AND state <> 'withdrawn' AND suppressed_by IS NULL";
+               JOIN runs ON runs.schedule = findings.detection
+                   AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
+               WHERE findings.id = ?1 AND findings.hash = ?2 AND findings.detection = ?3
+                   AND findings.nominal <> ?4
+                   AND findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL
+                   AND runs.covers_from < ?6 AND runs.covers_to > ?5";
     let mut statement = transaction.prepare_cached(sql)?;
-    Ok(statement.exists(params![id, hash, run.schedule, run.nominal.0])?)
+    let Interval { from, to } = run.interval;
+    Ok(statement.exists(params![id, hash, run.schedule, run.nominal.0, from.0, to.0])?)
 }
 
 /// Reads a row of [`COLUMNS`].

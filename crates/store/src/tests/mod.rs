@@ -36,7 +36,7 @@ pub(crate) fn run(nominal: i64, attempt: u32, status: Status) -> RunRecord {
         nominal: Moment(nominal),
         attempt,
         status,
-        interval: Interval { from: Moment(nominal - 4200), to: Moment(nominal - 600) },
+        interval: Interval { from: Moment(nominal - 86_400), to: Moment(nominal - 600) },
         indexes: vec!["main".into()],
         seen: 10 + u64::from(attempt),
         reason: None,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use spilltrail_schedule::Moment;
+use spilltrail_schedule::{Interval, Moment};
 
-use super::{file, finding, finish, store};
+use super::{file, finding, finish, run, store};
 use crate::*;
 
 /// Returns the entries after a number as `nominal id hash state replaced`.
@@ -45,6 +45,30 @@ fn each_content_is_told_once() {
     step(3, 3, &[hidden("z", "1")], &["3 z 1 withdrawn 1"]);
     step(4, 1, &[finding("z", "1")], &["4 z 1 new -"]);
     step(3, 4, &[], &[]);
+}
+
+#[test]
+fn what_another_interval_has_is_told_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    for (hour, expected) in [(1, 1), (2, 2), (4, 3)] {
+        let nominal = hour * 3600;
+        let interval = Interval { from: Moment(nominal - 4200), to: Moment(nominal - 600) };
+        let run = RunRecord { interval, ..run(nominal, 1, Status::Done) };
+        let findings = [finding("x", "1")];
+        let outcome = Outcome { run: &run, findings: &findings, throttle: None, hits: &[] };
+        store.finish_run(&outcome).unwrap();
+        assert_eq!(told(&store, 0).len(), expected);
+        let counted = store.reader().counted(Moment(0), Moment(20_000)).unwrap();
+        assert_eq!(counted.len(), expected);
+    }
+    // A run whose interval overlaps another one's finds nothing new.
+    finish(&mut store, 3 * 3600, 1, &[finding("x", "1")]);
+    assert_eq!(told(&store, 0).len(), 3);
+    let counted = store.reader().counted(Moment(0), Moment(20_000)).unwrap();
+    let told: Vec<i64> = counted.iter().map(|one| one.told.0 / 3600).collect();
+    assert_eq!(told, [1, 2, 4]);
+    assert_eq!(store.reader().counted_days().unwrap(), [(Moment(0), 3)]);
 }
 
 #[test]
