@@ -103,6 +103,14 @@ pub enum AppError {
         /// Reason that it cannot be used.
         reason: String,
     },
+    /// The schedules, runs and findings of a server cannot be kept.
+    #[error("{}: {reason}", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// Reason that it cannot be used.
+        reason: String,
+    },
     /// The range that is hunted has no start, so that no time is before it.
     #[error(
         "baselines are taken from the time before the range that is hunted; `--earliest` sets its start"
@@ -181,7 +189,9 @@ impl AppError {
             }
             Self::Reading(diagnostic) => diagnostic.code.class(),
             Self::File { .. } | Self::Lake { .. } => Class::Data,
-            Self::Engine(_) | Self::Sink { .. } | Self::Collector { .. } => Class::Environment,
+            Self::Store { .. } | Self::Engine(_) | Self::Sink { .. } | Self::Collector { .. } => {
+                Class::Environment
+            }
             Self::Cancelled(_) => Class::Canceled,
             Self::Bug(_) => Class::Internal,
         }

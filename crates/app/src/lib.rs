@@ -18,6 +18,7 @@ mod error;
 mod fields;
 mod format;
 mod geo;
+mod hash;
 mod hunt;
 mod input_rows;
 mod kept_file;
@@ -34,6 +35,7 @@ mod options;
 mod replay;
 mod search;
 mod select;
+mod serve;
 mod test;
 mod unread;
 mod used_files;
@@ -55,7 +57,7 @@ pub use lake::{IngestOptions, Ingested, ingest};
 pub use memory::MemoryUse;
 pub use missing::Missing;
 pub use options::{
-    ContentOptions, HuntOptions, Input, ReadOptions, RunOptions, SearchOptions, SearchText,
+    ContentOptions, HuntOptions, Input, Lake, ReadOptions, RunOptions, SearchOptions, SearchText,
     TimeOptions,
 };
 pub use replay::{
@@ -63,6 +65,7 @@ pub use replay::{
 };
 pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
+pub use serve::{DataFolder, Retention, ServeEvent, ServeOptions, ServeSink, Server};
 pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;
 pub use spilltrail_source::Labels;

@@ -1,17 +1,17 @@
 //! Lists the log files of a run, without files whose paths rule them out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use spilltrail_event::{StopToken, TimeBounds};
 use spilltrail_lake::LakeFolder;
-use spilltrail_search::analysis::Analysis;
+use spilltrail_search::analysis::{Analysis, OF_FINDINGS};
 use spilltrail_source::{Logs, Progress, ReadOptions as LogOptions, Wanted};
 
 use crate::error::{AppError, blocking};
 use crate::lake;
-use crate::options::ReadOptions;
+use crate::options::{Lake, ReadOptions};
 use crate::unread::{Times, Unread};
 
 /// Returns the part of the logs in which the searches can match events, as far as it is known
@@ -24,8 +24,8 @@ pub(crate) fn wanted<'a>(
     if has_own_times { Wanted::default() } else { Wanted::in_time(range) }
 }
 
-/// Lists the log files that match `names`, or opens the lake that is read in place of them. Standard input is read to its end. `stop` stops the
-/// listing and all later reading.
+/// Lists the log files that match `names`, or opens the lake that is read in place of them. Standard input
+/// is read to its end. `stop` stops the listing and all later reading.
 ///
 /// # Errors
 /// Fails if no file is left to read, unless all files were skipped because of their time.
@@ -48,9 +48,9 @@ pub(crate) async fn list(
         s3: read.s3.clone(),
         stop,
     };
-    if let Some(folder) = &read.lake {
+    if let Some(Lake { folder, is_served }) = &read.lake {
         let logs = lake::open(folder, options).await?;
-        if logs.files().is_empty() {
+        if logs.files().is_empty() && !is_served {
             let reason = "the lake has no events; `spilltrail ingest` brings logs into it";
             return Err(AppError::Lake { path: folder.clone(), reason: reason.to_owned() });
         }
@@ -72,6 +72,20 @@ pub(crate) async fn list(
         return Err(AppError::Lake { path, reason: reason.to_owned() });
     }
     Ok(Arc::new(logs))
+}
+
+/// Returns the indexes that events can be in; `None` if events have none, as those of files.
+///
+/// # Errors
+/// Fails if the lake cannot be read.
+pub(crate) async fn indexes(read: &ReadOptions) -> Result<Option<BTreeSet<String>>, AppError> {
+    let Some(Lake { folder, is_served }) = &read.lake else { return Ok(None) };
+    let logs = lake::open(folder, LogOptions::default()).await?;
+    let mut indexes: BTreeSet<String> = logs.indexes().unwrap_or_default().into_keys().collect();
+    if *is_served {
+        indexes.extend(OF_FINDINGS.iter().map(|name| (*name).to_owned()));
+    }
+    Ok(Some(indexes))
 }
 
 /// Returns the first file that is part of a lake.

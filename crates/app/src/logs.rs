@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use spilltrail_diagnostic::{Code, Diagnostic};
-use spilltrail_event::{Demand, Field, Predicate, ScanRequest, fields};
+use spilltrail_event::{
+    CaseRule, Comparison, Demand, Field, Pattern, Predicate, ScanRequest, fields,
+};
+use spilltrail_search::analysis::{OF_FINDINGS, OF_SUMMARIES, is_splunks_own};
 use spilltrail_search::error::to_engine;
 use spilltrail_search::events::EventSource;
 use spilltrail_search::events::shared::{EventReader, EventsRead};
@@ -41,6 +44,26 @@ impl EventSource for NoEvents {
     }
 }
 
+/// Leaves out events of Splunk's own indexes, such as findings, from a search that names no index.
+///
+/// As in Splunk, where a search without an index reads the default ones, which are those of logs.
+fn in_default_indexes(logs: &Logs, predicate: &Predicate) -> Predicate {
+    let indexes = logs.indexes().unwrap_or_default();
+    if !indexes.keys().any(|name| is_splunks_own(name))
+        || predicate.fields().contains(fields::INDEX)
+    {
+        return predicate.clone();
+    }
+    let named = OF_FINDINGS.iter().copied().chain([OF_SUMMARIES, "_*"]);
+    let own = named.map(|name| Predicate::Compare {
+        field: fields::INDEX.to_owned(),
+        op: Comparison::Eq,
+        value: Pattern::new(name, CaseRule::Ignore),
+    });
+    let others = Predicate::Not(Box::new(Predicate::any(own.collect())));
+    Predicate::and(vec![predicate.clone(), others])
+}
+
 /// Adapts [`Logs`] to the [`EventSource`] of a search: `source` does not depend on `search`, and
 /// `search` does not depend on files.
 #[derive(Debug)]
@@ -53,7 +76,8 @@ impl EventSource for LogEvents {
         predicate: &Predicate,
         demand: &Demand,
     ) -> Result<Vec<Field>, DataFusionError> {
-        let (logs, predicate, demand) = (self.0.clone(), predicate.clone(), demand.clone());
+        let predicate = in_default_indexes(&self.0, predicate);
+        let (logs, demand) = (self.0.clone(), demand.clone());
         tokio::task::spawn_blocking(move || logs.discover(&predicate, &demand))
             .await
             .map_err(|error| DataFusionError::External(Box::new(error)))?
@@ -64,7 +88,8 @@ impl EventSource for LogEvents {
         &self,
         request: &ScanRequest,
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-        Ok(Arc::new(self.0.table(request)))
+        let predicate = in_default_indexes(&self.0, &request.predicate);
+        Ok(Arc::new(self.0.table(&ScanRequest { predicate, fields: request.fields.clone() })))
     }
 
     fn gives_parts_of_raw(&self) -> bool {
@@ -104,6 +129,10 @@ impl EventReader for LogReader {
         requests: Vec<ScanRequest>,
     ) -> Result<Arc<dyn EventsRead>, DataFusionError> {
         let (logs, options) = (self.logs.clone(), self.options);
+        let mut requests = requests;
+        for request in &mut requests {
+            request.predicate = in_default_indexes(&logs, &request.predicate);
+        }
         let scanned = tokio::task::spawn_blocking(move || logs.scan(requests, options))
             .await
             .map_err(|error| DataFusionError::External(Box::new(error)))?

@@ -67,8 +67,26 @@ pub struct ReadOptions {
     pub notice: Option<Notice>,
     /// Profile, region and endpoint for reading from S3.
     pub s3: S3Options,
-    /// Folder of a lake whose events are read, in place of logs.
-    pub lake: Option<PathBuf>,
+    /// The lake whose events are read, in place of logs.
+    pub lake: Option<Lake>,
+}
+
+/// A lake whose events are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lake {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Whether it belongs to a server: it may have no event yet, and has the indexes of findings even
+    /// while nothing is in them.
+    pub is_served: bool,
+}
+
+impl Lake {
+    /// Names the lake in a folder, whose events were brought there before.
+    #[must_use]
+    pub fn of_events(folder: PathBuf) -> Self {
+        Self { folder, is_served: false }
+    }
 }
 
 /// Options that hunts and searches share.

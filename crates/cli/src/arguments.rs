@@ -496,7 +496,7 @@ impl SharedOptions {
                 threads: read.limits.threads.map(|threads| usize::try_from(threads).unwrap_or(1)),
                 notice: Some(report::notice()),
                 s3: read.s3.options(),
-                lake: read.lake.clone(),
+                lake: read.lake.clone().map(app::Lake::of_events),
             },
             lookups: lookups.clone(),
             geoip: read.geoip.clone(),

@@ -26,7 +26,7 @@ pub use finding::{
     DetectionRef, Finding, Notable, RiskObjectValue, SCHEMA_VERSION, ThreatObjectValue,
 };
 pub use identity::identity;
-pub use risk_event::risk_events;
+pub use risk_event::{STASH, notable_event, risk_events};
 pub use run::{DetectionRun, MAX_FINDINGS, run};
 pub use status::{Missing, Status};
 

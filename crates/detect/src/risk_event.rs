@@ -8,8 +8,8 @@ use spilltrail_search::rows::Row;
 
 use crate::Finding;
 
-/// The sourcetype of what Splunk itself writes.
-const SOURCETYPE: &str = "stash";
+/// The sourcetype of what Splunk itself writes: findings and summaries.
+pub const STASH: &str = "stash";
 
 /// Returns a risk event for each risk object of a finding. `now` is the time of a finding that has no
 /// time of its own.
@@ -43,6 +43,45 @@ pub fn risk_events(finding: &Finding, now: f64) -> Vec<Row> {
     events.collect()
 }
 
+/// Returns the notable event of a finding; `None` if it is none.
+///
+/// As Splunk Enterprise Security writes it to the index `notable`: the fields of the row, and what the
+/// detection says of it.
+#[must_use]
+pub fn notable_event(finding: &Finding) -> Option<Row> {
+    let text = finding.notable_text.as_ref()?;
+    let mut event = common(finding, 0.0);
+    let severity = text.severity.to_string();
+    let score = finding.risk_score.map(|score| score.to_string());
+    let own = [
+        ("event_id", Some(finding.id.as_str())),
+        ("rule_id", Some(finding.id.as_str())),
+        ("rule_name", Some(finding.detection.name.as_str())),
+        ("rule_title", Some(text.rule_title.as_str())),
+        ("rule_description", Some(text.rule_description.as_str())),
+        ("security_domain", Some(text.security_domain.as_str())),
+        ("severity", Some(severity.as_str())),
+        ("risk_score", score.as_deref()),
+        ("risk_message", finding.risk_message.as_deref()),
+        ("contributing_events_search", Some(finding.evidence.search.as_str())),
+    ];
+    for (name, value) in own.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        event.insert(name.to_owned(), Value::text(value.to_owned()));
+    }
+    let drilldowns = || text.drilldowns.iter();
+    for (name, values) in [
+        ("nes_fields", texts(text.nes_fields.iter().map(String::as_str))),
+        ("drilldown_name", texts(drilldowns().map(|drilldown| drilldown.name.as_str()))),
+        ("drilldown_search", texts(drilldowns().map(|drilldown| drilldown.search.as_str()))),
+        ("orig_event_id", texts(finding.evidence.event_ids.iter().map(String::as_str))),
+    ] {
+        if !values.is_null() {
+            event.insert(name.to_owned(), values);
+        }
+    }
+    Some(event)
+}
+
 /// Returns what the risk events of a finding have in common.
 fn common(finding: &Finding, now: f64) -> Row {
     let mut common = Row::default();
@@ -58,7 +97,7 @@ fn common(finding: &Finding, now: f64) -> Row {
     add(fields::TIME, Value::Number(finding.last_seen.or(finding.time).unwrap_or(now)));
     for (name, value) in [
         (fields::INDEX, OF_RISK),
-        (fields::SOURCETYPE, SOURCETYPE),
+        (fields::SOURCETYPE, STASH),
         (fields::SOURCE, name),
         ("search_name", name),
         ("risk_event_id", finding.id.as_str()),

@@ -77,7 +77,8 @@ async fn explain(
 ) -> Result<ScanPlan, AppError> {
     let selected = options.select.choose(&content.set)?;
     let analyzed = AnalyzedContent::new(content.set.clone());
-    let chosen = Chosen::new(&selected, &analyzed, &held::offer(options, &content.set.knowledge));
+    let offer = held::offer(options, &content.set.knowledge).await?;
+    let chosen = Chosen::new(&selected, &analyzed, &offer);
     let clock = Clock::new(&options.run.time)?;
     clock.check_range()?;
     let wanted = chosen.wanted(&clock);

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use spilltrail_decode::{FileReport, LAKE_SOURCETYPES, SOURCETYPES};
 use spilltrail_detect::AnalyzedContent;
+use spilltrail_detect::STASH;
 use spilltrail_event::fields::{self, OF_OTHER_PRODUCTS};
 use spilltrail_knowledge::Knowledge;
-use spilltrail_search::analysis::{Analysis, Need, NeedKind, Offer};
+use spilltrail_search::analysis::{Analysis, Need, NeedKind, OF_FINDINGS, Offer};
 use spilltrail_source::Wanted;
 
 use super::pinned::Named;
 use crate::clock::Clock;
+use crate::error::AppError;
+use crate::listing;
 use crate::options::HuntOptions;
 
 /// The chosen detections, divided into those that run and those that are held back.
@@ -108,10 +111,14 @@ impl Chosen {
 /// Returns what the logs of a hunt can have, as far as it is known before they are read.
 ///
 /// What events have in their own text is known only after they are read: see [`Seen`].
-pub(super) fn offer(options: &HuntOptions, knowledge: &Arc<Knowledge>) -> Offer {
+pub(super) async fn offer(
+    options: &HuntOptions,
+    knowledge: &Arc<Knowledge>,
+) -> Result<Offer, AppError> {
+    let indexes = listing::indexes(&options.run.read).await?;
     let index = options.run.read.index.clone();
     let mut own = Vec::new();
-    let sourcetypes = match options.run.read.sourcetype.as_deref() {
+    let mut sourcetypes = match options.run.read.sourcetype.as_deref() {
         Some(named) => {
             // All events are then plain rows, CloudTrail included, and may have any field.
             if named == "json" || !SOURCETYPES.contains(&named) {
@@ -122,9 +129,15 @@ pub(super) fn offer(options: &HuntOptions, knowledge: &Arc<Knowledge>) -> Offer 
         }
         None => SOURCETYPES.iter().map(|name| (*name).to_owned()).collect(),
     };
+    let has_findings = |indexes: &BTreeSet<String>| {
+        indexes.iter().any(|index| OF_FINDINGS.contains(&index.as_str()))
+    };
+    if indexes.as_ref().is_some_and(has_findings) {
+        sourcetypes.push(STASH.to_owned());
+    }
     let knowledge = knowledge.clone();
     let logs = options.logs.clone();
-    Offer { sourcetypes, logs, own, index, knowledge }
+    Ok(Offer { sourcetypes, logs, own, index, indexes, knowledge })
 }
 
 /// What the logs of a hunt turned out to have.

@@ -101,7 +101,7 @@ async fn run(
     let selected = options.select.choose(&content.set)?;
     tally.detections = selected.len() as u64;
     let analyzed = Arc::new(AnalyzedContent::new(content.set.clone()));
-    let offer = held::offer(options, &content.set.knowledge);
+    let offer = held::offer(options, &content.set.knowledge).await?;
     let mut chosen = Chosen::new(&selected, &analyzed, &offer);
     let time = &options.run.time;
     let mut clock = Clock::new(time)?;

@@ -9,18 +9,64 @@ use datafusion::arrow::error::ArrowError;
 use spilltrail_decode::{DecodeOptions, Decoder, Format, Input, Origin, RawRecord, Rows};
 use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields, stored};
 use spilltrail_lake::{
-    BatchError, EventRow, Events, Origin as LakeOrigin, RowsBuilder, StoredBatch,
+    Arrival, BatchError, EventRow, Events, Origin as LakeOrigin, Rows as MovingRows, RowsBuilder,
+    StoredBatch,
 };
+use spilltrail_schedule::{Minutes, Moment};
+
+/// The microseconds of a second.
+const MICROS: i64 = 1_000_000;
 
 /// The format of a text in which no event was found.
 const TEXT: &str = "other";
 
-/// Adds the rows of the events of a batch. Texts that nobody has looked at yet are read as log files are,
+/// The most arrivals that one move tells of; batches beyond share the last one of their index.
+const MOST_ARRIVALS: usize = 256;
+
+/// Makes the rows of batches that move to the table, and tells when their events happened.
+#[derive(Default)]
+pub(crate) struct MovedRows {
+    arrivals: Vec<(u64, String, Minutes)>,
+}
+
+impl MovingRows for MovedRows {
+    fn add(&mut self, batch: &StoredBatch, rows: &mut RowsBuilder) -> Result<(), BatchError> {
+        let (number, index) = (batch.number, &batch.batch.origin.index);
+        let is_full = self.arrivals.len() >= MOST_ARRIVALS;
+        let shared = self.arrivals.iter().rposition(|(_, of, _)| of == index);
+        let place = match shared.filter(|_| is_full) {
+            Some(place) => place,
+            None => {
+                self.arrivals.push((number, index.clone(), Minutes::default()));
+                self.arrivals.len() - 1
+            }
+        };
+        let (last, _, minutes) = &mut self.arrivals[place];
+        *last = number;
+        rows_of(batch, rows, &mut |time| minutes.add(Moment(time.div_euclid(MICROS))))
+    }
+
+    fn arrivals(&mut self) -> Vec<Arrival> {
+        let arrivals = std::mem::take(&mut self.arrivals);
+        let arrival = |(number, index, minutes): (u64, String, Minutes)| {
+            let spans = minutes.into_spans().into_iter();
+            let spans: Vec<_> = spans.map(|span| (span.from.0, span.to.0)).collect();
+            (!spans.is_empty()).then_some(Arrival { number, index, spans })
+        };
+        arrivals.into_iter().filter_map(arrival).collect()
+    }
+}
+
+/// Adds the rows of the events of a batch, and tells the times that they have. Texts that nobody has looked at yet are read as log files are,
 /// so that one may give several rows; one without any JSON is an event itself.
 ///
 /// # Errors
 /// Fails if the batch is damaged.
-pub(crate) fn rows_of(batch: &StoredBatch, rows: &mut RowsBuilder) -> Result<(), BatchError> {
+pub(crate) fn rows_of(
+    batch: &StoredBatch,
+    rows: &mut RowsBuilder,
+    see: &mut dyn FnMut(i64),
+) -> Result<(), BatchError> {
     let StoredBatch { received, batch, .. } = batch;
     let of_batch = &batch.origin;
     let events = batch.events()?;
@@ -47,9 +93,11 @@ pub(crate) fn rows_of(batch: &StoredBatch, rows: &mut RowsBuilder) -> Result<(),
             let time = row.time.or(event.time);
             let FoundRow { text, format, leads, .. } = row;
             let row = EventRow { time, format, leads, raw: text.as_bytes(), ..of_event };
+            time.into_iter().for_each(&mut *see);
             pushed = pushed.clone().and_then(|()| rows.push(&row));
         }
         if is_text {
+            event.time.into_iter().for_each(&mut *see);
             pushed = pushed.clone().and_then(|()| rows.push(&of_event));
         }
         number += 1;
@@ -171,7 +219,7 @@ mod tests {
         }
         let batch = builder.finish().unwrap();
         let mut rows = RowsBuilder::new();
-        rows_of(&StoredBatch { number: 1, received: 7, batch }, &mut rows).unwrap();
+        rows_of(&StoredBatch { number: 1, received: 7, batch }, &mut rows, &mut |_| ()).unwrap();
         rows.finish()
     }
 

@@ -1,8 +1,10 @@
 //! Lakes: how their events are read in place of log files, and how log files come into one.
 
 mod arrived;
+mod findings;
 mod ingest;
 mod view;
 
+pub(crate) use arrived::MovedRows;
 pub use ingest::{IngestOptions, Ingested, ingest};
 pub(crate) use view::open;

@@ -11,7 +11,8 @@ use spilltrail_source::{
 };
 
 use super::arrived::rows_of;
-use crate::error::AppError;
+use super::findings;
+use crate::error::{AppError, blocking};
 
 const MICROS: f64 = 1e6;
 
@@ -39,6 +40,9 @@ pub(crate) async fn open(folder: &Path, options: LogOptions) -> Result<Logs, App
     });
     let view = Arc::new(Mutex::new(view));
     tables.extend(arrived.into_iter().map(|batch| kept(batch, &view)));
+    let of_server = folder.to_owned();
+    let findings = blocking(move || findings::tables(&of_server)).await?;
+    tables.extend(findings.map_err(|error| failed(error.to_string()))?);
     Ok(Logs::of_stored(tables, problems.into_iter().collect(), options))
 }
 
@@ -88,7 +92,7 @@ impl KeptTable for Arrived {
         drop(view);
         let batch = batch.ok_or_else(|| io::Error::other("the batch is not there any more"))?;
         let mut rows = RowsBuilder::new();
-        rows_of(&batch, &mut rows).map_err(|error| failed(&error))?;
+        rows_of(&batch, &mut rows, &mut |_| ()).map_err(|error| failed(&error))?;
         file_of(&rows.finish()).map_err(|error| failed(&error))
     }
 }

@@ -343,6 +343,7 @@ fn offer(datasets: &[Dataset], knowledge: &Arc<Knowledge>) -> Offer {
         source.unwrap_or(&dataset.name).to_string()
     });
     Offer {
+        indexes: None,
         sourcetypes,
         logs: sources.collect(),
         own: Vec::new(),

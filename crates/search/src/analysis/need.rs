@@ -81,6 +81,8 @@ pub struct Offer {
     pub own: Vec<String>,
     /// The index of all events; `None` if they have none, so that any index of logs may be theirs.
     pub index: Option<String>,
+    /// The indexes that events can be in; `None` if it is not known that each is in one of these.
+    pub indexes: Option<BTreeSet<String>>,
     /// The event types, tags and data models.
     pub knowledge: Arc<Knowledge>,
 }
@@ -178,9 +180,11 @@ fn unmet_value(field: &str, literal: &SearchLiteral, offer: &Offer) -> Option<Ne
         }
         fields::SOURCE if !may_be_log(text, offer) => of(NeedKind::Source, text),
         fields::INDEX => {
-            let is_met = match &offer.index {
-                Some(index) => Pattern::new(text, CaseRule::Ignore).matches(index),
-                None => !is_splunks_own(text),
+            let pattern = Pattern::new(text, CaseRule::Ignore);
+            let is_met = match (&offer.indexes, &offer.index) {
+                (Some(indexes), _) => indexes.iter().any(|index| pattern.matches(index)),
+                (None, Some(index)) => pattern.matches(index),
+                (None, None) => !is_splunks_own(text),
             };
             if is_met { None } else { of(NeedKind::Index, text) }
         }
@@ -243,6 +247,22 @@ mod tests {
             ("index=notable", "index", None),
         ] {
             assert_eq!(need_of(search, &offer(own)).as_deref(), expected, "{search} {own}");
+        }
+    }
+
+    #[test]
+    fn indexes_of_a_lake() {
+        let indexes = ["main", "risk"].map(str::to_owned).into();
+        let offer = Offer { indexes: Some(indexes), ..Offer::default() };
+        for (search, expected) in [
+            ("index=main", None),
+            ("index=Risk a=b", None),
+            ("index=r*", None),
+            ("index=aws", Some("the index `aws`")),
+            ("index=notable", Some("the index `notable`")),
+            ("index IN (aws, main)", None),
+        ] {
+            assert_eq!(need_of(search, &offer).as_deref(), expected, "{search}");
         }
     }
 

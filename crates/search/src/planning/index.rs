@@ -5,10 +5,10 @@ use spilltrail_event::fields;
 use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral};
 
 /// Indexes that contain the findings of other searches.
-pub(crate) const OF_FINDINGS: &[&str] = &["risk", "notable"];
+pub const OF_FINDINGS: &[&str] = &["risk", "notable"];
 
 /// The index to which `collect` and summary indexing write.
-const OF_SUMMARIES: &str = "summary";
+pub const OF_SUMMARIES: &str = "summary";
 
 /// Returns true if an index, or every index that a pattern such as `_*` can name, holds what Splunk
 /// itself writes: findings, summaries or, in indexes whose names begin with `_`, its own logs.

@@ -362,7 +362,8 @@ impl<'a> Compiler<'a> {
         let has_none = || Predicate::Not(Box::new(Predicate::Exists(field.to_owned())));
         let is_own = index::is_splunks_own(&literal.text);
         match (op, &compared) {
-            (CompareOp::Eq, Predicate::Exists(_)) => Predicate::All,
+            // All events, and what tells it from a search that names no index.
+            (CompareOp::Eq, Predicate::Exists(_)) => Predicate::any(vec![has_none(), compared]),
             (CompareOp::Ne, Predicate::Nothing) => compared,
             (CompareOp::Ne, _) if is_own => Predicate::any(vec![has_none(), compared]),
             _ if is_own || polarity == Polarity::Excluded => compared,

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::collector::{Collector, Coming, Counts, Known, Load, Stamp, key};
-use super::arrived::rows_of;
+use super::arrived::MovedRows;
 use crate::cancel::{Done, StopWhenDropped, until_cancelled};
 use crate::error::AppError;
 use crate::listing;
@@ -172,6 +172,7 @@ struct Store {
     wal: Wal,
     table: EventTable,
     marks: WalReader,
+    rows: MovedRows,
     /// Commits that are not on the disk yet.
     waiting: VecDeque<(Appended, Counts)>,
     /// The bytes in the log.
@@ -192,7 +193,15 @@ impl Store {
         let table = EventTable::open(&lake.table()).await.map_err(LakeError::from);
         let table = table.map_err(failed)?;
         let waiting = VecDeque::new();
-        Ok(Self { folder: folder.to_owned(), wal, table, marks, waiting, in_log: 0 })
+        Ok(Self {
+            folder: folder.to_owned(),
+            wal,
+            table,
+            marks,
+            rows: MovedRows::default(),
+            waiting,
+            in_log: 0,
+        })
     }
 
     fn failed(&self, error: impl Into<LakeError>) -> AppError {
@@ -236,7 +245,7 @@ impl Store {
         while !self.waiting.is_empty() {
             self.answer(done).await?;
         }
-        let moved = move_batches(&self.wal, &mut self.table, BYTES_OF_MOVE, rows_of).await;
+        let moved = move_batches(&self.wal, &mut self.table, BYTES_OF_MOVE, &mut self.rows).await;
         let moved = moved.map_err(|error| self.failed(error))?;
         done.damaged += moved.damaged.len() as u64;
         self.in_log = 0;

@@ -1,0 +1,88 @@
+//! What a server tells of its work.
+
+use std::fmt::Debug;
+
+use jiff::civil::Date;
+use spilltrail_schedule::{Ahead, Missed, Moment};
+use spilltrail_store::Status;
+
+/// A step of the work of a server.
+#[derive(Debug)]
+pub enum ServeEvent<'a> {
+    /// The content was loaded, at first or again.
+    Content {
+        /// The number of detections that run on a schedule.
+        scheduled: usize,
+        /// Those that do not, with the reason.
+        left_out: &'a [(String, String)],
+        /// What is other than before, in a line each; nothing at first.
+        changes: &'a [String],
+    },
+    /// Events moved from the log to the table.
+    Moved {
+        /// The number of batches.
+        batches: u64,
+        /// The number of events.
+        events: u64,
+    },
+    /// Small files became one.
+    Compacted {
+        /// The index.
+        index: &'a str,
+        /// The number of files before.
+        files: usize,
+    },
+    /// Events were dropped because they are older than is kept.
+    Dropped {
+        /// The index.
+        index: &'a str,
+        /// The number of events.
+        events: u64,
+        /// The first day that is kept.
+        before: Date,
+    },
+    /// A run of a detection ended.
+    Ran {
+        /// The name of the detection.
+        detection: &'a str,
+        /// The nominal time.
+        nominal: Moment,
+        /// What became of it.
+        status: Status,
+        /// The number of findings that were not there before.
+        new: usize,
+        /// The number of findings that changed.
+        changed: usize,
+        /// The number of findings that are no longer there.
+        withdrawn: usize,
+        /// Why it failed or was given up.
+        reason: Option<&'a str>,
+    },
+    /// Firings do not run.
+    Missed {
+        /// The name of the detection.
+        detection: &'a str,
+        /// Which ones, and why.
+        missed: &'a Missed,
+    },
+    /// A schedule is ahead of the clock.
+    Ahead {
+        /// The name of the detection.
+        detection: &'a str,
+        /// Until when.
+        ahead: &'a Ahead,
+    },
+    /// Something cannot be done now. It is tried again.
+    Problem {
+        /// The part of the server.
+        part: &'static str,
+        /// What is wrong.
+        reason: &'a str,
+    },
+}
+
+/// Is told what a server does, from any thread. It must not block for long.
+pub trait ServeSink: Debug + Send + Sync + 'static {
+    /// Takes note of a step.
+    fn event(&self, event: ServeEvent<'_>);
+}

@@ -1,0 +1,144 @@
+//! A server: events come in and are kept, detections run on their schedules, and findings are stored.
+//!
+//! [`Server::open`] opens the data folder, and [`Server::run`] works until it is stopped. How events and
+//! requests come in is not decided here: [`Server::wal`] is where an edge puts events.
+//!
+//! A server can be killed at any moment. Events that were acknowledged are in the log or in the table;
+//! runs that were recorded are done, and all others are due.
+
+mod allowed;
+mod events;
+mod findings;
+mod folder;
+mod mover;
+mod options;
+mod runner;
+mod scheduler;
+mod schedules;
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use spilltrail_decode::SOURCETYPES;
+use spilltrail_knowledge::Knowledge;
+use spilltrail_lake::{EventTable, LakeError, Wal, WalOptions};
+use spilltrail_schedule::Moment;
+use spilltrail_search::analysis::Offer;
+use spilltrail_store::Store;
+use tokio_util::sync::CancellationToken;
+
+pub use events::{ServeEvent, ServeSink};
+pub use folder::DataFolder;
+pub use options::{Retention, ServeOptions};
+
+use crate::content::Content;
+use crate::error::AppError;
+use mover::Mover;
+use runner::{Loaded, Runner};
+use scheduler::Scheduler;
+use schedules::Schedules;
+
+/// How long is waited after what was done could not be recorded, in seconds.
+const AFTER_FAILURE: i64 = 5;
+
+/// A server whose data folder is open.
+#[derive(Debug)]
+pub struct Server {
+    runner: Arc<Runner>,
+    table: EventTable,
+    loaded: Loaded,
+}
+
+impl Server {
+    /// Opens the data folder, and loads the content. The folder is created if it is not there.
+    ///
+    /// # Errors
+    /// Fails if another process has the folder open, if it cannot be used, or if no detection is selected.
+    pub async fn open(
+        options: ServeOptions,
+        sink: Arc<dyn ServeSink>,
+        cancel: CancellationToken,
+    ) -> Result<(Self, Arc<Content>), AppError> {
+        let folder = DataFolder::new(&options.data);
+        let failed = |reason: String| AppError::Lake { path: folder.path().to_owned(), reason };
+        fs::create_dir_all(folder.lookups()).map_err(|error| failed(error.to_string()))?;
+        let wal = Wal::open(&folder.lake().log(), WalOptions::default());
+        let wal = Arc::new(wal.map_err(|error| failed(error.to_string()))?);
+        let table = EventTable::open(&folder.lake().table()).await.map_err(LakeError::from);
+        let table = table.map_err(|error| failed(error.to_string()))?;
+        let path = folder.store();
+        let store = Store::open(&path)
+            .map_err(|error| AppError::Store { path, reason: error.to_string() })?;
+        let loaded = load(&options)?;
+        let content = loaded.content.clone();
+        let store = Arc::new(Mutex::new(store));
+        let runner = Arc::new(Runner { options, folder, store, wal, sink, cancel });
+        Ok((Self { runner, table, loaded }, content))
+    }
+
+    /// Returns the log of arriving events.
+    #[must_use]
+    pub fn wal(&self) -> Arc<Wal> {
+        self.runner.wal.clone()
+    }
+
+    /// Works until the token is canceled. A run that is under way then is due again at the next start.
+    ///
+    /// # Errors
+    /// Fails if the work cannot begin.
+    pub async fn run(self) -> Result<(), AppError> {
+        let Self { runner, table, loaded } = self;
+        let mover = Mover {
+            wal: runner.wal.clone(),
+            table,
+            retention: runner.options.retention.clone(),
+            sink: runner.sink.clone(),
+            cancel: runner.cancel.clone(),
+        };
+        let mover = mover.start().map_err(|error| AppError::Engine(error.to_string()))?;
+        let outcome = schedule(&runner, loaded).await;
+        runner.cancel.cancel();
+        let joined = crate::error::blocking(move || mover.join()).await?;
+        joined.map_err(|_| AppError::Bug("the thread that moves events has ended".to_owned()))?;
+        outcome
+    }
+}
+
+/// Runs what is due, until the token is canceled.
+async fn schedule(runner: &Arc<Runner>, loaded: Loaded) -> Result<(), AppError> {
+    let mut scheduler = Scheduler::new(runner.clone(), loaded, now()).await?;
+    loop {
+        let next = match scheduler.tick(now()).await {
+            Ok(next) => next,
+            Err(AppError::Cancelled(_)) => return Ok(()),
+            Err(error) => {
+                let reason = error.to_string();
+                runner.sink.event(ServeEvent::Problem { part: "scheduler", reason: &reason });
+                now().plus(AFTER_FAILURE)
+            }
+        };
+        let pause = u64::try_from(next.since(now())).unwrap_or_default().max(1);
+        tokio::select! {
+            () = runner.cancel.cancelled() => return Ok(()),
+            () = tokio::time::sleep(std::time::Duration::from_secs(pause)) => {}
+        }
+    }
+}
+
+/// Loads the content, and decides what of it runs.
+fn load(options: &ServeOptions) -> Result<Loaded, AppError> {
+    let content = Arc::new(Content::load(&options.content)?);
+    let offer = offer(&content.set.knowledge);
+    let schedules = Schedules::new(&content.set, &options.select, &offer, &options.zone, now())?;
+    Ok(Loaded { content, schedules: Arc::new(schedules) })
+}
+
+/// Returns what the events can have that come in. They may come into any index.
+fn offer(knowledge: &Arc<Knowledge>) -> Offer {
+    let sourcetypes = SOURCETYPES.iter().map(|name| (*name).to_owned()).collect();
+    Offer { sourcetypes, knowledge: knowledge.clone(), ..Offer::default() }
+}
+
+fn now() -> Moment {
+    jiff::Timestamp::now().into()
+}

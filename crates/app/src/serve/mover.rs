@@ -1,0 +1,134 @@
+//! Moves events from the log of arriving events to the table, and keeps the table in order.
+//!
+//! It has a thread of its own, because writing files and waiting for the disk must hold nobody up who
+//! takes events or answers requests.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::civil::Date;
+use spilltrail_lake::{Compaction, EventTable, LakeError, Wal, WalReader, move_batches};
+use tokio_util::sync::CancellationToken;
+
+use super::events::{ServeEvent, ServeSink};
+use super::options::Retention;
+use crate::lake::MovedRows;
+
+/// How often the log is looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long events stay in the log at most. Searches see them there, too, but read them more slowly.
+const OLDEST: Duration = Duration::from_secs(30);
+/// The bytes of events, before compression, from which on they are moved at once.
+const MOST_BYTES: u64 = 64 << 20;
+/// The bytes of events that are moved together.
+const BYTES_OF_MOVE: u64 = 128 << 20;
+/// How often files are put together, old events dropped, and files deleted that stopped to count.
+const TIDY_EVERY: Duration = Duration::from_mins(5);
+/// How long files that stopped to count are kept, for searches that opened the table before.
+const KEPT: Duration = Duration::from_hours(2);
+/// How long is waited after a failure, at first and at most.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// What the mover works on.
+pub(super) struct Mover {
+    pub(super) wal: Arc<Wal>,
+    pub(super) table: EventTable,
+    pub(super) retention: Retention,
+    pub(super) sink: Arc<dyn ServeSink>,
+    pub(super) cancel: CancellationToken,
+}
+
+impl Mover {
+    /// Starts the thread. It ends when the token is canceled, after the move that is under way.
+    pub(super) fn start(self) -> std::io::Result<JoinHandle<()>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let work = move || runtime.block_on(self.run());
+        std::thread::Builder::new().name("mover".to_owned()).spawn(work)
+    }
+
+    async fn run(mut self) {
+        let mut rows = MovedRows::default();
+        let (mut moved_at, mut tidied_at) = (Instant::now(), None::<Instant>);
+        let mut wait = FIRST_WAIT;
+        while self.pause(EVERY).await {
+            match self.step(&mut rows, &mut moved_at, &mut tidied_at).await {
+                Ok(()) => wait = FIRST_WAIT,
+                Err(error) => {
+                    // Nothing is lost: what was not moved is in the log. What is full may get room.
+                    let reason = error.to_string();
+                    self.sink.event(ServeEvent::Problem { part: "lake", reason: &reason });
+                    if !self.pause(wait).await {
+                        break;
+                    }
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+            }
+        }
+    }
+
+    /// Waits, and returns false if the work has to end.
+    async fn pause(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = self.cancel.cancelled() => false,
+            () = tokio::time::sleep(time) => true,
+        }
+    }
+
+    async fn step(
+        &mut self,
+        rows: &mut MovedRows,
+        moved_at: &mut Instant,
+        tidied_at: &mut Option<Instant>,
+    ) -> Result<(), LakeError> {
+        let size = WalReader::open(self.wal.path())?.size()?;
+        let is_due = moved_at.elapsed() >= OLDEST || size.bytes >= MOST_BYTES;
+        if size.batches > 0 && is_due {
+            let moved = move_batches(&self.wal, &mut self.table, BYTES_OF_MOVE, rows).await?;
+            for (number, error) in &moved.damaged {
+                let reason = format!("batch {number} is damaged and set aside: {error}");
+                self.sink.event(ServeEvent::Problem { part: "lake", reason: &reason });
+            }
+            *moved_at = Instant::now();
+            self.sink.event(ServeEvent::Moved { batches: moved.batches, events: moved.events });
+        } else if size.batches == 0 {
+            *moved_at = Instant::now();
+        }
+        if tidied_at.is_none_or(|at| at.elapsed() >= TIDY_EVERY) {
+            *tidied_at = Some(Instant::now());
+            self.tidy().await?;
+        }
+        Ok(())
+    }
+
+    /// Puts small files together, drops what is too old, and deletes files that stopped to count.
+    async fn tidy(&mut self) -> Result<(), LakeError> {
+        let how = Compaction { least_files: 4, ..Compaction::default() };
+        while !self.cancel.is_cancelled()
+            && let Some(done) = self.table.compact(&how).await?
+        {
+            self.sink.event(ServeEvent::Compacted { index: &done.index, files: done.files });
+        }
+        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let sizes = self.table.indexes()?;
+        for size in sizes {
+            let Some(day) = first_kept(today, self.retention.days_of(&size.index)) else {
+                continue;
+            };
+            let dropped = self.table.drop_before(&size.index, day).await?;
+            if dropped.files > 0 {
+                let (index, events) = (size.index.as_str(), dropped.rows);
+                self.sink.event(ServeEvent::Dropped { index, events, before: day });
+            }
+        }
+        let now: SystemTime = jiff::Timestamp::now().into();
+        self.table.vacuum(now - KEPT).await?;
+        Ok(())
+    }
+}
+
+/// Returns the first day that is kept; `None` keeps all.
+fn first_kept(today: Date, days: Option<u32>) -> Option<Date> {
+    today.checked_sub(jiff::Span::new().try_days(days?).ok()?).ok()
+}

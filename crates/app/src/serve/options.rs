@@ -1,0 +1,54 @@
+//! What a server is told.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use spilltrail_schedule::Limits;
+
+use crate::allow::AllowEntry;
+use crate::options::ContentOptions;
+use crate::select::Selection;
+
+/// How a server works.
+#[derive(Debug, Clone, Default)]
+pub struct ServeOptions {
+    /// The data folder. It is created if it is not there.
+    pub data: PathBuf,
+    /// The detections.
+    pub content: ContentOptions,
+    /// Those of them that run on a schedule.
+    pub select: Selection,
+    /// The time zone of schedules.
+    pub zone: String,
+    /// Findings that are counted and not raised.
+    pub allow: Vec<AllowEntry>,
+    /// How long events are kept.
+    pub retention: Retention,
+    /// How far runs that were missed are caught up with.
+    pub limits: Limits,
+    /// How long ago the nominal time of a run can be that runs again because events were late, in seconds.
+    pub late_look_back: i64,
+    /// Path of a MaxMind database for `iplocation`.
+    pub geoip: Option<PathBuf>,
+    /// Memory limit of each pass over events, in bytes; `None` for that of a hunt.
+    pub memory_limit: Option<usize>,
+    /// Number of threads that read events; `None` for one per processor, up to four.
+    pub threads: Option<usize>,
+}
+
+/// How many days of events are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// The days of indexes that are not named; `None` keeps all.
+    pub days: Option<u32>,
+    /// The days by index.
+    pub by_index: BTreeMap<String, u32>,
+}
+
+impl Retention {
+    /// Returns the days of an index; `None` keeps all.
+    #[must_use]
+    pub fn days_of(&self, index: &str) -> Option<u32> {
+        self.by_index.get(index).copied().or(self.days)
+    }
+}

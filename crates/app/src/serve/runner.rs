@@ -1,0 +1,391 @@
+//! Runs what is due: detections over the lake, and baselines that fill lookups.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::json;
+use spilltrail_content::Detection;
+use spilltrail_detect::{Finding, Status as Outcome};
+use spilltrail_diagnostic::{Class, Severity};
+use spilltrail_lake::{Wal, WalReader};
+use spilltrail_schedule::{Changes, Interval, Moment, Pass, Run, Throttle, Verdict};
+use spilltrail_store::{
+    FindingRecord, Finished, Outcome as StoredOutcome, RunRecord, Status, Store, StoreError,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::allowed::Allowed;
+use super::events::{ServeEvent, ServeSink};
+use super::findings;
+use super::folder::DataFolder;
+use super::options::ServeOptions;
+use super::schedules::{Schedules, What};
+use crate::content::Content;
+use crate::error::{AppError, blocking};
+use crate::hunt::hunt;
+use crate::hunt::sink::{HuntEvent, HuntSink, SinkError};
+use crate::hunt::summary::{Report, Summary};
+use crate::options::{
+    HuntOptions, Input, Lake, ReadOptions, RunOptions, SearchOptions, SearchText, TimeOptions,
+};
+use crate::search::search;
+use crate::select::Selection;
+
+/// What runs use, apart from the content.
+#[derive(Debug)]
+pub(super) struct Runner {
+    pub(super) options: ServeOptions,
+    pub(super) folder: DataFolder,
+    pub(super) store: Arc<Mutex<Store>>,
+    pub(super) wal: Arc<Wal>,
+    pub(super) sink: Arc<dyn ServeSink>,
+    pub(super) cancel: CancellationToken,
+}
+
+/// Why something runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It is due.
+    Due,
+    /// Events arrived after it had run.
+    Late,
+}
+
+/// How an attempt at a run ended.
+struct Ended {
+    status: Status,
+    reason: Option<String>,
+    findings: Vec<Finding>,
+    cost: serde_json::Value,
+}
+
+/// The content with which a pass runs.
+#[derive(Debug, Clone)]
+pub(super) struct Loaded {
+    pub(super) content: Arc<Content>,
+    pub(super) schedules: Arc<Schedules>,
+}
+
+impl Runner {
+    /// Does something with the store, on a thread that may wait for the disk.
+    pub(super) async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let store = self.store.clone();
+        let path = self.folder.store();
+        let done =
+            blocking(move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner)));
+        done.await?.map_err(|error| AppError::Store { path, reason: error.to_string() })
+    }
+
+    /// Runs what a pass has, and stores how each run ended. Returns the ids of those that failed, and
+    /// are due again.
+    ///
+    /// # Errors
+    /// Fails if the end of a run cannot be stored, or if the server is stopped.
+    pub(super) async fn pass(
+        &self,
+        loaded: &Loaded,
+        pass: &Pass,
+        why: Why,
+    ) -> Result<Vec<String>, AppError> {
+        let mut failed = Vec::new();
+        let mut detections: BTreeMap<Moment, Vec<(&Run, usize)>> = BTreeMap::new();
+        let mut baselines = Vec::new();
+        for run in &pass.runs {
+            match loaded.schedules.run.get(&run.schedule).map(|one| one.what) {
+                Some(What::Baseline(index)) => baselines.push((run, index)),
+                Some(What::Detection(index)) => {
+                    detections.entry(run.nominal).or_default().push((run, index));
+                }
+                None => {}
+            }
+        }
+        // What fills lookups comes before what reads them.
+        for (run, index) in baselines {
+            let (seen, started) = (self.seen().await?, now());
+            let ended = self.baseline(loaded, run, index).await?;
+            failed.extend(self.finish(loaded, run, why, seen, started, ended).await?);
+        }
+        for (nominal, runs) in detections {
+            let (seen, started) = (self.seen().await?, now());
+            let mut ended = self.detections(loaded, pass.interval, nominal, &runs).await?;
+            for (run, _) in runs {
+                let ended = ended.remove(&run.schedule).unwrap_or_else(Ended::lost);
+                failed.extend(self.finish(loaded, run, why, seen, started, ended).await?);
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Returns the number of the last batch that whoever reads the lake from now on sees.
+    async fn seen(&self) -> Result<u64, AppError> {
+        let (log, folder) = (self.wal.path().to_owned(), self.folder.path().to_owned());
+        let read = move || WalReader::open(&log)?.last_number();
+        let failed = |error: &dyn std::error::Error| AppError::Lake {
+            path: folder,
+            reason: error.to_string(),
+        };
+        blocking(read).await?.map_err(|error| failed(&error))
+    }
+
+    fn run_options(&self, interval: Interval, nominal: Moment) -> RunOptions {
+        RunOptions {
+            time: TimeOptions {
+                earliest: Some(interval.from.0.to_string()),
+                latest: Some(interval.to.0.to_string()),
+                now: Some(nominal.0.to_string()),
+                zone: self.options.zone.clone(),
+            },
+            read: ReadOptions {
+                lake: Some(Lake { folder: self.folder.path().to_owned(), is_served: true }),
+                threads: self.options.threads,
+                ..ReadOptions::default()
+            },
+            lookups: Some(self.folder.lookups()),
+            geoip: self.options.geoip.clone(),
+            memory_limit: self.options.memory_limit,
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    /// Runs detections over an interval, and returns how each ended, by its id.
+    async fn detections(
+        &self,
+        loaded: &Loaded,
+        interval: Interval,
+        nominal: Moment,
+        runs: &[(&Run, usize)],
+    ) -> Result<BTreeMap<String, Ended>, AppError> {
+        let ids = runs.iter().map(|(run, _)| run.schedule.clone()).collect();
+        let options = HuntOptions {
+            select: Selection { detections: ids, ..Selection::default() },
+            allow: self.options.allow.clone(),
+            run: self.run_options(interval, nominal),
+            ..HuntOptions::default()
+        };
+        let mut collected = Collected::default();
+        match hunt(&loaded.content, &options, &mut collected).await {
+            Ok(summary) => Ok(collected.ended(&summary)),
+            Err(error @ AppError::Cancelled(_)) => Err(error),
+            Err(error) => {
+                let reason = error.to_string();
+                let failed = runs.iter();
+                Ok(failed.map(|(run, _)| (run.schedule.clone(), Ended::failed(&reason))).collect())
+            }
+        }
+    }
+
+    /// Runs a baseline, which writes lookups into the data folder.
+    async fn baseline(&self, loaded: &Loaded, run: &Run, index: usize) -> Result<Ended, AppError> {
+        let Some(baseline) = loaded.content.set.baselines.get(index) else {
+            return Ok(Ended::lost());
+        };
+        let options = SearchOptions {
+            search: SearchText::Spl(baseline.search.clone()),
+            until: None,
+            input: Input::Logs(Vec::new()),
+            run: self.run_options(run.interval, run.nominal),
+        };
+        let rows = async {
+            let mut rows = search(&loaded.content, &options).await?.run().await?;
+            let mut count = 0;
+            while let Some(batch) = rows.next().await? {
+                count += batch.count();
+            }
+            Ok(count)
+        };
+        match rows.await {
+            Ok(rows) => Ok(Ended {
+                status: Status::Done,
+                reason: None,
+                findings: Vec::new(),
+                cost: json!({ "rows": rows }),
+            }),
+            Err(error @ AppError::Cancelled(_)) => Err(error),
+            Err(error) if matches!(error.class(), Class::User | Class::Unsupported) => {
+                Ok(Ended { status: Status::Skipped, ..Ended::failed(&error.to_string()) })
+            }
+            Err(error) => Ok(Ended::failed(&error.to_string())),
+        }
+    }
+
+    /// Stores how a run ended, and tells it. Returns its id if it failed.
+    async fn finish(
+        &self,
+        loaded: &Loaded,
+        run: &Run,
+        why: Why,
+        seen: u64,
+        started: Moment,
+        ended: Ended,
+    ) -> Result<Option<String>, AppError> {
+        let Some(scheduled) = loaded.schedules.run.get(&run.schedule) else { return Ok(None) };
+        let detection = match scheduled.what {
+            What::Detection(index) => loaded.content.set.detections.get(index),
+            What::Baseline(_) => None,
+        };
+        let throttle = detection.and_then(throttle_of);
+        let status = match (ended.status, why) {
+            (Status::Done, Why::Late) => Status::Late,
+            (status, _) => status,
+        };
+        let Ended { reason, findings, mut cost, .. } = ended;
+        let (id, nominal) = (run.schedule.clone(), run.nominal);
+        let record = RunRecord {
+            schedule: id.clone(),
+            nominal,
+            attempt: 0,
+            status,
+            interval: run.interval,
+            indexes: Vec::new(),
+            seen,
+            reason: reason.clone(),
+            started,
+            took: u64::try_from(now().since(started)).unwrap_or_default().saturating_mul(1000),
+            cost: None,
+        };
+        let stored = move |store: &mut Store| {
+            let reader = store.reader();
+            let attempt = reader.next_attempt(&id, nominal)?;
+            let mut state = throttle.as_ref().map(|_| reader.throttle(&id)).transpose()?;
+            let (findings, held) = match (&throttle, &mut state) {
+                (Some(throttle), Some(state)) if status != Status::Failed => {
+                    let keys: Vec<_> =
+                        findings.iter().map(|finding| findings::key(throttle, finding)).collect();
+                    let verdicts = throttle.decide(state, nominal, &keys);
+                    let of = findings.into_iter().zip(verdicts);
+                    let (reported, held): (Vec<_>, Vec<_>) =
+                        of.partition(|(_, verdict)| *verdict == Verdict::Report);
+                    (reported.into_iter().map(|(finding, _)| finding).collect(), held.len())
+                }
+                _ => (findings, 0),
+            };
+            if held > 0 {
+                cost["throttled"] = held.into();
+            }
+            let mut allowed = Allowed::new(reader.allow_list(false)?, started);
+            let findings: Vec<FindingRecord> = findings
+                .iter()
+                .map(|finding| findings::record(finding, allowed.hides(finding)))
+                .collect();
+            store.finish_run(&StoredOutcome {
+                run: &RunRecord { attempt, cost: Some(cost.to_string()), ..record },
+                findings: &findings,
+                throttle: state.as_ref(),
+                hits: &allowed.hits(),
+            })
+        };
+        let changes = match self.with_store(stored).await? {
+            Finished::Stored(changes) => changes,
+            Finished::Already => Changes::default(),
+        };
+        self.sink.event(ServeEvent::Ran {
+            detection: &scheduled.name,
+            nominal,
+            status,
+            new: changes.new.len(),
+            changed: changes.changed.len(),
+            withdrawn: changes.withdrawn.len(),
+            reason: reason.as_deref(),
+        });
+        Ok((status == Status::Failed).then(|| run.schedule.clone()))
+    }
+}
+
+/// Returns what throttles the findings of a detection. Content whose period cannot be read is refused when
+/// it is loaded.
+fn throttle_of(detection: &Detection) -> Option<Throttle> {
+    let throttling = detection.throttling.as_ref()?;
+    Throttle::new(throttling.fields.clone(), &throttling.period).ok()
+}
+
+fn now() -> Moment {
+    jiff::Timestamp::now().into()
+}
+
+impl Ended {
+    fn failed(reason: &str) -> Self {
+        Self {
+            status: Status::Failed,
+            reason: Some(reason.to_owned()),
+            findings: Vec::new(),
+            cost: json!({}),
+        }
+    }
+
+    /// Returns the end of a run of which nothing was told, which is a bug.
+    fn lost() -> Self {
+        Self::failed("the run ended without a result")
+    }
+
+    fn of(report: &Report, findings: Vec<Finding>, summary: &Summary) -> Self {
+        let mut cost = json!({
+            "outcome": report.status.name(),
+            "events": summary.events,
+            "rows": report.rows,
+            "cpu_seconds": report.cpu_seconds,
+        });
+        if let Some(matched) = report.matched_events {
+            cost["matched_events"] = matched.into();
+        }
+        if report.hidden > 0 {
+            cost["allowed"] = report.hidden.into();
+        }
+        let worst = || report.messages.iter().max_by_key(|message| message.severity);
+        let (status, reason) = match &report.status {
+            Outcome::Fired | Outcome::Clean | Outcome::NoSuchEvents | Outcome::EmptySubsearch => {
+                (Status::Done, None)
+            }
+            Outcome::Unsupported | Outcome::Failed => {
+                let of_the_run = report.messages.iter().any(|message| {
+                    message.severity == Severity::Error
+                        && !matches!(message.code.class(), Class::User | Class::Unsupported)
+                });
+                // A search that is wrong is as wrong the next time.
+                let status = if of_the_run { Status::Failed } else { Status::Skipped };
+                (status, worst().map(|message| message.message.clone()))
+            }
+            Outcome::CannotFire(_) | Outcome::NoBaseline(_) | Outcome::NeedsSource(_) => {
+                (Status::Done, report.reason())
+            }
+        };
+        let lacks = report.lacks.first().map(|lack| lack.message.clone());
+        let unread = summary.unread.iter().find(|unread| unread.is_damage());
+        let unread = unread.map(|unread| {
+            let why = unread.reasons.first().map_or("", String::as_str);
+            format!("events are missing: {}: {why}", unread.name)
+        });
+        let reason = reason.or(unread).or(lacks);
+        let findings = if status == Status::Done { findings } else { Vec::new() };
+        Self { status, reason, findings, cost }
+    }
+}
+
+/// The findings and outcomes of a hunt, by the ids of detections.
+#[derive(Default)]
+struct Collected {
+    findings: BTreeMap<String, Vec<Finding>>,
+}
+
+impl Collected {
+    fn ended(mut self, summary: &Summary) -> BTreeMap<String, Ended> {
+        let reports = summary.detections.iter().map(|report| {
+            let findings = self.findings.remove(&report.id).unwrap_or_default();
+            (report.id.clone(), Ended::of(report, findings, summary))
+        });
+        reports.collect()
+    }
+}
+
+#[async_trait]
+impl HuntSink for Collected {
+    async fn event(&mut self, event: HuntEvent<'_>) -> Result<(), SinkError> {
+        if let HuntEvent::Finding(finding) = event {
+            self.findings.entry(finding.detection.id.clone()).or_default().push(*finding);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! The loop that runs detections on their schedules.
+//!
+//! It looks at the clock, asks `schedule` what is due, runs it, and records that. What is due again
+//! because it failed waits a while; everything else that is due runs meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use spilltrail_lake::WalReader;
+use spilltrail_schedule::{
+    Again, Arrival, Interval, Late, Moment, Plan, Planned, late, passes, plan,
+};
+use spilltrail_store::{ScheduleRecord, StoredSchedule};
+
+use super::events::ServeEvent;
+use super::runner::{Loaded, Runner, Why};
+use crate::error::{AppError, blocking};
+
+/// How often late events are looked for, in seconds. A run reads its whole interval again, so that events
+/// that come one after the other are taken together.
+const LATE_EVERY: i64 = 5 * 60;
+/// The longest time until the clock is looked at again, in seconds: it may be set.
+const LONGEST_PAUSE: i64 = 30;
+/// How long a run waits after its first failure, in seconds, and at most.
+const FIRST_WAIT: i64 = 30;
+const LONGEST_WAIT: i64 = 15 * 60;
+
+/// The scheduler of a server.
+pub(super) struct Scheduler {
+    runner: Arc<Runner>,
+    loaded: Loaded,
+    /// What failed: how often in a row, and when it is tried again.
+    failed: BTreeMap<String, (u32, Moment)>,
+    /// When late events are looked for again.
+    late_at: Moment,
+    /// The schedules that have been told to be ahead of the clock.
+    ahead: Vec<String>,
+}
+
+impl Scheduler {
+    /// Creates the scheduler, and stores the schedules of the content.
+    ///
+    /// # Errors
+    /// Fails if they cannot be stored.
+    pub(super) async fn new(
+        runner: Arc<Runner>,
+        loaded: Loaded,
+        now: Moment,
+    ) -> Result<Self, AppError> {
+        let mut scheduler = Self {
+            runner,
+            loaded: loaded.clone(),
+            failed: BTreeMap::new(),
+            late_at: now,
+            ahead: Vec::new(),
+        };
+        scheduler.load(loaded, &[], now).await?;
+        Ok(scheduler)
+    }
+
+    /// Takes new content: its schedules take the place of those before.
+    ///
+    /// # Errors
+    /// Fails if they cannot be stored.
+    pub(super) async fn load(
+        &mut self,
+        loaded: Loaded,
+        changes: &[String],
+        now: Moment,
+    ) -> Result<(), AppError> {
+        let schedules = loaded.schedules.clone();
+        let set = move |store: &mut spilltrail_store::Store| {
+            let before = store.reader().schedules()?;
+            for (id, one) in &schedules.run {
+                let known = before.iter().find(|stored| stored.schedule.id == *id);
+                let known = known.map(|stored| &stored.schedule);
+                // What a user has set stays.
+                if known.is_some_and(|known| known.is_overridden) {
+                    continue;
+                }
+                let spec = one.schedule.spec().clone();
+                let record =
+                    ScheduleRecord { id: id.clone(), spec, is_enabled: true, is_overridden: false };
+                if known != Some(&record) {
+                    store.set_schedule(&record, now)?;
+                }
+            }
+            // They keep how far they have come, for the case that they come back.
+            for StoredSchedule { mut schedule, .. } in before {
+                if schedule.is_enabled && !schedules.run.contains_key(&schedule.id) {
+                    schedule.is_enabled = false;
+                    store.set_schedule(&schedule, now)?;
+                }
+            }
+            Ok(())
+        };
+        self.runner.with_store(set).await?;
+        self.loaded = loaded;
+        self.failed.clear();
+        let schedules = &self.loaded.schedules;
+        self.runner.sink.event(ServeEvent::Content {
+            scheduled: schedules.run.len(),
+            left_out: &schedules.left_out,
+            changes,
+        });
+        Ok(())
+    }
+
+    /// Runs all that is due at `now`, and returns when to look again.
+    ///
+    /// # Errors
+    /// Fails if what was done cannot be recorded, or if the server is stopped.
+    pub(super) async fn tick(&mut self, now: Moment) -> Result<Moment, AppError> {
+        let plan = self.plan(now).await?;
+        for missed in &plan.missed {
+            let recorded = missed.clone();
+            self.runner.with_store(move |store| store.record_missed(&recorded)).await?;
+            let detection = self.name_of(&missed.schedule);
+            self.runner.sink.event(ServeEvent::Missed { detection, missed });
+        }
+        self.tell_ahead(&plan);
+        for pass in &plan.passes {
+            let failed = self.runner.pass(&self.loaded, pass, Why::Due).await?;
+            self.note(pass.runs.iter().map(|run| &run.schedule), &failed, now);
+        }
+        if now >= self.late_at {
+            self.late(now).await?;
+            self.late_at = now.plus(LATE_EVERY);
+        }
+        let retried = self.failed.values().map(|(_, at)| *at).min();
+        let next = [plan.next, retried, Some(self.late_at)].into_iter().flatten().min();
+        let longest = now.plus(LONGEST_PAUSE);
+        Ok(next.unwrap_or(longest).min(longest))
+    }
+
+    fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
+        self.loaded.schedules.run.get(id).map_or(id, |one| one.name.as_str())
+    }
+
+    async fn plan(&self, now: Moment) -> Result<Plan, AppError> {
+        let stored = self.runner.with_store(|store| store.reader().schedules()).await?;
+        let schedules: Vec<_> = stored
+            .iter()
+            .filter(|stored| stored.schedule.is_enabled)
+            .filter_map(|stored| {
+                let one = self.loaded.schedules.run.get(&stored.schedule.id)?;
+                Some((stored, one.schedule.clone()))
+            })
+            .collect();
+        let planned: Vec<Planned<'_>> = schedules
+            .iter()
+            .map(|(stored, schedule)| Planned {
+                id: &stored.schedule.id,
+                schedule,
+                done: stored.done,
+                is_busy: self.waits(&stored.schedule.id, now),
+            })
+            .collect();
+        Ok(plan(now, &planned, self.runner.options.limits))
+    }
+
+    /// Returns true if a schedule failed a short time ago.
+    fn waits(&self, id: &str, now: Moment) -> bool {
+        self.failed.get(id).is_some_and(|(_, at)| *at > now)
+    }
+
+    /// Takes note of what ran, and of what of it failed.
+    fn note<'a>(&mut self, ran: impl Iterator<Item = &'a String>, failed: &[String], now: Moment) {
+        for id in ran {
+            if !failed.contains(id) {
+                self.failed.remove(id);
+                continue;
+            }
+            let (times, _) = self.failed.get(id).copied().unwrap_or((0, now));
+            let wait = FIRST_WAIT.saturating_mul(1 << times.min(10)).min(LONGEST_WAIT);
+            self.failed.insert(id.clone(), (times.saturating_add(1), now.plus(wait)));
+        }
+    }
+
+    /// Tells once of each schedule that waits for the clock, which was set back.
+    fn tell_ahead(&mut self, plan: &Plan) {
+        for ahead in &plan.ahead {
+            if !self.ahead.contains(&ahead.schedule) {
+                let detection = self.name_of(&ahead.schedule);
+                self.runner.sink.event(ServeEvent::Ahead { detection, ahead });
+            }
+        }
+        self.ahead = plan.ahead.iter().map(|ahead| ahead.schedule.clone()).collect();
+    }
+
+    /// Runs again what has run over intervals for which events arrived since.
+    async fn late(&mut self, now: Moment) -> Result<(), AppError> {
+        let arrivals = self.arrivals().await?;
+        let Some(last) = arrivals.last().map(|arrival| arrival.batch) else { return Ok(()) };
+        let look_back = self.runner.options.late_look_back;
+        // Runs that are too long ago are told, if they are not longer ago than twice as long.
+        let from = now.plus(-look_back.saturating_mul(2));
+        let covered = self.runner.with_store(move |store| store.reader().covered(from)).await?;
+        let Late { again, beyond } = late(now, &covered, &arrivals, look_back);
+        for Again { run, .. } in &beyond {
+            let detection = self.name_of(&run.schedule);
+            let reason = format!(
+                "events of {} arrived too late for the run of {}, which is longer ago than the \
+                 look-back for late events",
+                run.interval, run.nominal
+            );
+            let reason = format!("{detection}: {reason}");
+            self.runner.sink.event(ServeEvent::Problem { part: "scheduler", reason: &reason });
+        }
+        let mut is_done = true;
+        let known = |again: &Again| self.loaded.schedules.run.contains_key(&again.run.schedule);
+        let runs: Vec<_> = again.into_iter().filter(known).map(|again| again.run).collect();
+        for pass in passes(runs) {
+            let failed = self.runner.pass(&self.loaded, &pass, Why::Late).await?;
+            is_done &= failed.is_empty();
+        }
+        if is_done {
+            self.forget(last).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns when events happened that came into the table and have not been looked at.
+    async fn arrivals(&self) -> Result<Vec<Arrival>, AppError> {
+        let log = self.runner.wal.path().to_owned();
+        let read = move || WalReader::open(&log)?.arrivals_after(0);
+        let arrivals = blocking(read).await?.map_err(|error| self.failed(&error))?;
+        let span = |(from, to)| Interval { from: Moment(from), to: Moment(to) };
+        let arrivals = arrivals.into_iter().map(|arrival| Arrival {
+            batch: arrival.number,
+            index: arrival.index,
+            spans: arrival.spans.into_iter().map(span).collect(),
+        });
+        Ok(arrivals.collect())
+    }
+
+    async fn forget(&self, number: u64) -> Result<(), AppError> {
+        let answer = self.runner.wal.forget(number).map_err(|error| self.failed(&error))?;
+        let done = answer.await.unwrap_or(Err(spilltrail_lake::WalError::Closed));
+        done.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) -> AppError {
+        let path = self.runner.folder.path().to_owned();
+        AppError::Lake { path, reason: error.to_string() }
+    }
+}

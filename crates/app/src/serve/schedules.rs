@@ -1,0 +1,170 @@
+//! Which detections of the content run, and when.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use spilltrail_content::{ContentSet, Detection, Scheduling};
+use spilltrail_detect::AnalyzedContent;
+use spilltrail_schedule::{Concern, Mode, Moment, Priority, Schedule, ScheduleSpec, Window};
+use spilltrail_search::analysis::{Need, NeedKind, OF_FINDINGS, Offer, analyze};
+
+use crate::error::AppError;
+use crate::select::Selection;
+
+/// A detection or a baseline that runs on a schedule.
+#[derive(Debug, Clone)]
+pub(super) struct Scheduled {
+    /// The name, for people.
+    pub(super) name: String,
+    /// When it runs.
+    pub(super) schedule: Schedule,
+    /// What it is.
+    pub(super) what: What,
+    /// A hash of what it is, by which a later version is told from this one.
+    pub(super) version: String,
+}
+
+/// What runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// The detection with this index in the content.
+    Detection(usize),
+    /// The baseline with this index in the content.
+    Baseline(usize),
+}
+
+/// What of the content runs, by id, and what does not.
+#[derive(Debug, Default)]
+pub(super) struct Schedules {
+    pub(super) run: BTreeMap<String, Scheduled>,
+    /// The names of those that do not run, each with the reason.
+    pub(super) left_out: Vec<(String, String)>,
+}
+
+impl Schedules {
+    /// Returns the schedules of the selected detections, and of the baselines that fill their lookups.
+    ///
+    /// Detections that can find nothing in the events of a lake do not run: what Splunk's content reads
+    /// beside the logs of AWS would otherwise be tried every hour.
+    ///
+    /// # Errors
+    /// Fails if nothing is selected.
+    pub(super) fn new(
+        set: &Arc<ContentSet>,
+        select: &Selection,
+        offer: &Offer,
+        zone: &str,
+        now: Moment,
+    ) -> Result<Self, AppError> {
+        let analyzed = AnalyzedContent::new(set.clone());
+        let mut schedules = Self::default();
+        let mut lookups = BTreeSet::new();
+        for index in select.choose(set)? {
+            let detection = &set.detections[index];
+            if detection.status.is_retired() && select.is_all() {
+                let reason = format!("its status is {}", detection.status);
+                schedules.left_out.push((detection.name.clone(), reason));
+                continue;
+            }
+            let analysis = analyzed.look_at(index);
+            let reads_findings = |need: &Need| {
+                let is_index = need.kind == NeedKind::Index;
+                analysis.reads_only_risk(&offer.knowledge)
+                    || is_index && OF_FINDINGS.contains(&need.name.as_str())
+            };
+            match analysis.unmet(offer).filter(|need| !reads_findings(need)) {
+                Some(need) => {
+                    schedules.left_out.push((detection.name.clone(), format!("it needs {need}")));
+                }
+                None => {
+                    lookups.extend(analysis.facts.lookups_read.iter().cloned());
+                    schedules.add(set, detection, What::Detection(index), zone, now);
+                }
+            }
+        }
+        for (index, baseline) in set.baselines.iter().enumerate() {
+            let analysis = analyze(&baseline.search, &set.macros);
+            let fills = analysis.facts.lookups_written.iter().any(|name| lookups.contains(name));
+            if fills && analysis.unmet(offer).is_none() {
+                schedules.add(set, baseline, What::Baseline(index), zone, now);
+            }
+        }
+        Ok(schedules)
+    }
+
+    fn add(
+        &mut self,
+        set: &ContentSet,
+        detection: &Detection,
+        what: What,
+        zone: &str,
+        now: Moment,
+    ) {
+        let left_out = |reason: String| (detection.name.clone(), reason);
+        let Some(scheduling) = detection.scheduling(set) else {
+            let reason = format!("there is no schedule for the type {}", detection.detection_type);
+            return self.left_out.push(left_out(reason));
+        };
+        let schedule = match spec(scheduling, zone).map(Schedule::new) {
+            Ok(Ok(schedule)) => schedule,
+            Ok(Err(error)) => return self.left_out.push(left_out(error.to_string())),
+            Err(reason) => return self.left_out.push(left_out(reason)),
+        };
+        if let Some(concern) = schedule.check(now).into_iter().find(Concern::is_error) {
+            let reason = format!("{concern}; {}", concern.help());
+            return self.left_out.push(left_out(reason));
+        }
+        let version = format!("{} {}", detection.version, crate::hash::of(&detection.search));
+        let name = detection.name.clone();
+        self.run.insert(detection.id.clone(), Scheduled { name, schedule, what, version });
+    }
+
+    /// Returns what differs from the schedules before, in a line each.
+    pub(super) fn changes_since(&self, before: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        for (id, one) in &self.run {
+            let name = &one.name;
+            match before.run.get(id) {
+                None => changes.push(format!("added: {name}")),
+                Some(old) if old.version != one.version => {
+                    changes.push(format!("changed: {name}"));
+                }
+                Some(old) if old.schedule.spec() != one.schedule.spec() => {
+                    changes.push(format!("scheduled otherwise: {name}"));
+                }
+                Some(_) => {}
+            }
+        }
+        for (id, old) in &before.run {
+            if !self.run.contains_key(id) {
+                let why = self.left_out.iter().find(|(name, _)| *name == old.name);
+                let why = why.map_or("it is not in the content any more", |(_, why)| why.as_str());
+                changes.push(format!("no longer runs: {} ({why})", old.name));
+            }
+        }
+        changes
+    }
+}
+
+/// Returns when a schedule of the content fires.
+///
+/// # Errors
+/// Fails, with the reason, if its window is no number of minutes.
+fn spec(scheduling: &Scheduling, zone: &str) -> Result<ScheduleSpec, String> {
+    let window = match scheduling.schedule_window.trim() {
+        "" | "0" => Window::None,
+        "auto" => Window::Auto,
+        minutes => Window::Minutes(minutes.parse().map_err(|_| {
+            format!("`schedule_window` is `{minutes}`; expected a number of minutes, or `auto`")
+        })?),
+    };
+    Ok(ScheduleSpec {
+        cron: scheduling.cron_schedule.clone(),
+        zone: zone.to_owned(),
+        earliest: scheduling.earliest_time.clone(),
+        latest: scheduling.latest_time.clone(),
+        window,
+        mode: Mode::Continuous,
+        priority: Priority::Default,
+    })
+}
