@@ -3,7 +3,11 @@
 //! [`hec`] takes events from the senders of Splunk's HTTP Event Collector. [`serve()`] serves its router, or
 //! any other one, on a listener.
 
+mod audit;
 pub mod hec;
+mod secret;
 mod serve;
 
-pub use serve::{Plain, ServeOptions, Wire, serve};
+pub use audit::{Audit, Change, LogAudit, Part, Refusal, RefusalReason};
+pub use secret::{SecretError, TokenHash, new_token};
+pub use serve::{ClientAddress, Plain, ServeOptions, Wire, serve};

@@ -1,7 +1,6 @@
 //! The collector: its state, its settings and its routes.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,7 +16,6 @@ use futures::FutureExt;
 use spilltrail_lake::MAX_BATCH_BYTES;
 use tokio::sync::Semaphore;
 
-use super::audit::{Audit, Limited};
 use super::body::BodyOptions;
 use super::budget::Budget;
 use super::channels::{AckOptions, Channels};
@@ -25,10 +23,7 @@ use super::handlers;
 use super::inbox::Inbox;
 use super::reply::{Code, Reply};
 use super::tokens::Tokens;
-
-/// The address of the client, as an extension of a request. [`crate::serve()`] adds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress(pub SocketAddr);
+use crate::audit::{Audit, Limited};
 
 /// How the collector works.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +85,7 @@ impl Collector {
     pub fn new(
         inbox: Arc<dyn Inbox>,
         tokens: Tokens,
-        audit: Box<dyn Audit>,
+        audit: Arc<dyn Audit>,
         mut options: Options,
     ) -> Arc<Self> {
         options.max_event = options.max_event.min(MAX_BATCH_BYTES);

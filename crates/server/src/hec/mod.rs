@@ -32,7 +32,6 @@
 //!
 //! Whoever gets no answer, or 5xx, can send again; then events can come twice, as in Splunk.
 
-mod audit;
 mod auth;
 mod body;
 mod budget;
@@ -48,10 +47,9 @@ mod split;
 mod time;
 mod tokens;
 
-pub use audit::{Audit, LogAudit, Refusal, RefusalReason};
 pub use body::BodyOptions;
 pub use channels::AckOptions;
-pub use collector::{ClientAddress, Collector, Options};
+pub use collector::{Collector, Options};
 pub use inbox::{Inbox, InboxError, Stored, WalInbox};
 pub use reply::Code;
-pub use tokens::{DEFAULT_INDEX, Token, TokenError, TokenHash, Tokens, is_index, new_token};
+pub use tokens::{DEFAULT_INDEX, Token, TokenError, Tokens, is_index};

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use spilltrail_server::hec::{Audit, Collector, Inbox, Options, Refusal, Token, TokenHash, Tokens};
-use spilltrail_server::{Plain, ServeOptions, serve};
+use spilltrail_server::hec::{Collector, Inbox, Options, Token, Tokens};
+use spilltrail_server::{Audit, Change, Plain, Refusal, ServeOptions, TokenHash, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -30,6 +30,10 @@ struct Told(Arc<Mutex<Vec<Refusal>>>);
 impl Audit for Told {
     fn refused(&self, refusal: Refusal) {
         self.0.lock().unwrap().push(refusal);
+    }
+
+    fn changed(&self, change: Change) {
+        panic!("the collector changes nothing: {change:?}");
     }
 }
 
@@ -68,7 +72,7 @@ impl Server {
         serving: ServeOptions,
     ) -> Self {
         let refusals = Arc::new(Mutex::new(Vec::new()));
-        let audit = Box::new(Told(refusals.clone()));
+        let audit = Arc::new(Told(refusals.clone()));
         let collector = Collector::new(inbox, tokens(), audit, options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
