@@ -32,7 +32,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub SocketAddr);
 
-/// What is between TCP and HTTP: nothing, as in [`Plain`], or TLS.
+/// What is between TCP and HTTP: nothing, as in [`Plain`], or TLS, as in [`crate::tls::TlsWire`].
 pub trait Wire: Send + Sync + 'static {
     /// The stream of requests.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
