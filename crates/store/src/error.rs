@@ -51,6 +51,48 @@ pub enum StoreError {
         /// The status.
         status: &'static str,
     },
+    /// There are no findings with some ids. Nothing was changed.
+    #[error("no finding has the id {}", quoted(ids))]
+    NoFinding {
+        /// The ids.
+        ids: Vec<String>,
+    },
+    /// Too little of an id is given.
+    #[error("`{prefix}` is too short for an id: give at least {least} of its characters")]
+    ShortId {
+        /// What is given.
+        prefix: String,
+        /// How many characters are enough.
+        least: usize,
+    },
+    /// Several findings have ids that begin alike.
+    #[error("several findings have ids that begin with `{prefix}`: {}", quoted(candidates))]
+    AmbiguousId {
+        /// How they begin.
+        prefix: String,
+        /// Some of the ids.
+        candidates: Vec<String>,
+    },
+    /// A change of findings says nothing.
+    #[error("the change says nothing: give a status, owner, urgency, disposition or comment")]
+    EmptyChange,
+    /// Nothing has the urgency `unknown`.
+    #[error("`unknown` is no urgency: expected `informational` to `critical`")]
+    NoUrgency,
+    /// What should tell where a page of a list begins does not.
+    #[error("`{text}` is no place in a list: take the one that the page before gives")]
+    Cursor {
+        /// What is given.
+        text: String,
+    },
+    /// A pattern has so many wildcards that matching could take forever.
+    #[error("the pattern `{pattern}` has more than {most} wildcards")]
+    Wildcards {
+        /// The pattern.
+        pattern: String,
+        /// How many wildcards it may have.
+        most: usize,
+    },
     /// A stored value cannot be read.
     #[error("the stored {what} is damaged: {reason}")]
     Damaged {
@@ -68,4 +110,16 @@ impl From<rusqlite::Error> for StoreError {
             _ => Self::Failed(error),
         }
     }
+}
+
+/// How many names a message shows.
+const MOST_SHOWN: usize = 5;
+
+/// Returns names in backticks, with how many more there are.
+fn quoted(names: &[String]) -> String {
+    let shown: Vec<String> =
+        names.iter().take(MOST_SHOWN).map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(MOST_SHOWN);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &rest
 }

@@ -4,63 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use rusqlite_migration::{M, Migrations};
+use rusqlite_migration::Migrations;
 
 use crate::error::StoreError;
+use crate::steps::STEPS;
 
 /// Marks the file as one of ours: "SpSt".
 const APPLICATION_ID: i32 = 0x5370_5374;
 
 /// How long a connection waits for one of another process.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The steps from an empty file to the newest form. A step is never changed once it is released.
-const STEPS: &[M<'_>] = &[M::up(
-    "CREATE TABLE schedules (
-        id TEXT PRIMARY KEY,
-        spec TEXT NOT NULL,
-        is_enabled INTEGER NOT NULL,
-        is_overridden INTEGER NOT NULL,
-        done INTEGER NOT NULL,
-        throttle TEXT
-    ) STRICT;
-    CREATE TABLE runs (
-        number INTEGER PRIMARY KEY,
-        schedule TEXT NOT NULL,
-        nominal INTEGER NOT NULL,
-        attempt INTEGER NOT NULL,
-        first INTEGER NOT NULL,
-        firings INTEGER NOT NULL,
-        status TEXT NOT NULL,
-        covers_from INTEGER,
-        covers_to INTEGER,
-        indexes TEXT NOT NULL,
-        seen INTEGER,
-        reason TEXT,
-        started INTEGER,
-        took INTEGER,
-        cost TEXT,
-        UNIQUE (schedule, nominal, attempt)
-    ) STRICT;
-    CREATE INDEX runs_by_nominal ON runs (nominal);
-    CREATE TABLE findings (
-        number INTEGER PRIMARY KEY,
-        detection TEXT NOT NULL,
-        nominal INTEGER NOT NULL,
-        id TEXT NOT NULL,
-        attempt INTEGER NOT NULL,
-        time REAL,
-        entity TEXT,
-        score REAL,
-        severity TEXT,
-        hash TEXT NOT NULL,
-        state TEXT NOT NULL,
-        body TEXT NOT NULL,
-        UNIQUE (detection, nominal, id)
-    ) STRICT;
-    CREATE INDEX findings_by_nominal ON findings (nominal);
-    CREATE INDEX findings_by_entity ON findings (entity, nominal);",
-)];
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens the file for the one writer, and brings it to the newest form.
 pub(crate) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
@@ -86,6 +39,23 @@ pub(crate) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens the file for one of any number of writers beside the one writer. Returns `None` if the file is
+/// not there, or must first be brought to the newest form.
+pub(crate) fn open_to_share(path: &Path) -> Result<Option<Connection>, StoreError> {
+    if !path.try_exists().map_err(|error| form(path, error.to_string()))? {
+        return Ok(None);
+    }
+    let open = || {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        Ok(connection)
+    };
+    let connection = open().map_err(|source| failed(path, source))?;
+    let version = check(&connection, path)?;
+    Ok((version == STEPS.len()).then_some(connection))
+}
+
 /// Opens the file for one of any number of readers.
 pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -95,12 +65,18 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
         Ok(connection)
     };
     let connection = open().map_err(|source| failed(path, source))?;
-    check(&connection, path)?;
+    let version = check(&connection, path)?;
+    if version < STEPS.len() {
+        let newest = STEPS.len();
+        let reason = format!("its form is {version}; whoever writes to it brings it to {newest}");
+        return Err(form(path, reason));
+    }
     Ok(connection)
 }
 
-/// Refuses the file of another program, and that of a newer version of this one.
-fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// Refuses the file of another program, and that of a newer version of this one; returns the number of
+/// its form.
+fn check(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
     let number = |name: &str| {
         let value = connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
         value.map_err(|source| failed(path, source))
@@ -112,12 +88,14 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     if id != APPLICATION_ID && (id, version, tables) != (0, 0, 0) {
         return Err(form(path, "it is the database of another program".to_owned()));
     }
-    if usize::try_from(version).is_ok_and(|version| version > STEPS.len()) {
-        let newest = STEPS.len();
-        let reason = format!("its form is {version}, and this version knows those up to {newest}");
-        return Err(form(path, reason));
+    match usize::try_from(version) {
+        Ok(version) if version <= STEPS.len() => Ok(version),
+        _ => {
+            let newest = STEPS.len();
+            let known = format!("this version knows those up to {newest}");
+            Err(form(path, format!("its form is {version}, and {known}")))
+        }
     }
-    Ok(())
 }
 
 fn failed(path: &Path, source: rusqlite::Error) -> StoreError {

@@ -4,19 +4,39 @@
 //! transaction: the entry of a run, its findings, what it throttles and how far its schedule has come are
 //! stored together or not at all, and are on the disk when the call returns.
 
+mod conditions;
+mod desk;
+mod details;
 mod error;
+mod findings;
 mod form;
 mod ledger;
+mod list;
+mod lock;
+mod outbox;
 mod reader;
 mod records;
+mod retention;
+mod steps;
 mod store;
 #[cfg(test)]
 mod tests;
+mod triage;
+mod urgency;
 
+pub use desk::{Desk, DeskChanges};
+pub use details::{Details, MOST_SIGHTINGS, Sighting};
 pub use error::StoreError;
+pub use list::{Cursor, Filter, Listed, MOST_ROWS, Page, Span, Suppressed};
+pub use outbox::{MOST_ENTRIES, OutboxEntry};
 pub use reader::StoreReader;
 pub use records::{
     FindingRecord, FindingState, RunRecord, ScheduleRecord, Status, StoredFinding, StoredRun,
     StoredSchedule,
 };
-pub use store::{Finished, Store};
+pub use store::{Finished, Outcome, Store};
+pub use triage::{
+    Aspect, Change, Disposition, HistoryEntry, MOST_HISTORY, SHORTEST_ID, Step, Triage,
+    TriageStatus,
+};
+pub use urgency::{Level, urgency};

@@ -6,10 +6,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use spilltrail_schedule::{Covered, Interval, Moment, ScheduleSpec, ThrottleState};
 
 use crate::error::StoreError;
+use crate::findings::{self, COLUMNS};
 use crate::form;
-use crate::records::{
-    FindingRecord, FindingState, ScheduleRecord, Status, StoredFinding, StoredRun, StoredSchedule,
-};
+use crate::records::{ScheduleRecord, Status, StoredFinding, StoredRun, StoredSchedule};
 
 /// A reader of the store. There may be any number of them.
 #[derive(Debug)]
@@ -108,29 +107,14 @@ impl StoreReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn findings(&self, from: Moment) -> Result<Vec<StoredFinding>, StoreError> {
-        let sql =
-            "SELECT detection, nominal, attempt, state, id, time, entity, score, severity, hash,
-                          body
-                   FROM findings WHERE nominal >= ?1 ORDER BY nominal, detection, id";
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM findings WHERE nominal >= ?1 ORDER BY nominal, detection, id"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([from.0])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(StoredFinding {
-                detection: row.get(0)?,
-                nominal: Moment(row.get(1)?),
-                attempt: row.get(2)?,
-                state: FindingState::parse(&row.get::<_, String>(3)?)?,
-                finding: FindingRecord {
-                    id: row.get(4)?,
-                    time: row.get(5)?,
-                    entity: row.get(6)?,
-                    score: row.get(7)?,
-                    severity: row.get(8)?,
-                    hash: row.get(9)?,
-                    body: row.get(10)?,
-                },
-            });
+            found.push(findings::read(row)?);
         }
         Ok(found)
     }
@@ -155,7 +139,10 @@ fn run(row: &Row<'_>) -> Result<StoredRun, StoreError> {
     })
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+pub(crate) fn parsed<T: serde::de::DeserializeOwned>(
+    what: &'static str,
+    text: &str,
+) -> Result<T, StoreError> {
     let damaged =
         |error: serde_json::Error| StoreError::Damaged { what, reason: error.to_string() };
     serde_json::from_str(text).map_err(damaged)

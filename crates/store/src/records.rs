@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use spilltrail_schedule::{Interval, Moment, ScheduleSpec};
 
 use crate::error::StoreError;
+use crate::urgency::Level;
 
 /// A schedule as its owner sets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,18 +136,29 @@ pub struct StoredRun {
 }
 
 /// A finding of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FindingRecord {
     /// Its id, which is the same whenever the detection finds the same thing.
     pub id: String,
+    /// The name of its detection.
+    pub name: String,
+    /// What lists show of it: the title of a notable, or the risk message.
+    pub title: String,
+    /// Whether it is a notable, which somebody should look at; anything else only adds to risk.
+    pub is_notable: bool,
     /// When it happened, in seconds since 1970.
     pub time: Option<f64>,
     /// What it is about, such as a user.
     pub entity: Option<String>,
     /// Its risk score.
     pub score: Option<f64>,
-    /// Its severity.
-    pub severity: Option<String>,
+    /// The severity that its detection states.
+    pub severity: Level,
+    /// The priority of what it is about. With the severity, it makes the urgency
+    /// ([`urgency`](crate::urgency)).
+    pub priority: Level,
+    /// The id of the entry of the allow-list that hides it.
+    pub suppressed_by: Option<i64>,
     /// The hash of its content, without what differs each time it is found.
     pub hash: String,
     /// All of it, as JSON.

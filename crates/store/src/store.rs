@@ -1,24 +1,37 @@
 //! Writing the store.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rusqlite::params;
+use rusqlite::{Transaction, TransactionBehavior, params};
 use spilltrail_schedule::{Changes, Missed, Moment, Reason, ThrottleState};
 
 use crate::error::StoreError;
+use crate::findings;
 use crate::form;
 use crate::ledger;
+use crate::lock;
 use crate::reader::StoreReader;
 use crate::records::{FindingRecord, RunRecord, ScheduleRecord, Status, StoredRun};
 
-/// The only writer of a store.
+/// The only writer of runs and findings. What users decide is written by any [`Desk`](crate::Desk).
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     reader: StoreReader,
     /// Held as long as this process may write.
     _lock: File,
+}
+
+/// What a run hands over when it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome<'a> {
+    /// The attempt.
+    pub run: &'a RunRecord,
+    /// What it found, without two of the same id.
+    pub findings: &'a [FindingRecord],
+    /// What its schedule throttles from now on; `None` leaves that as it is.
+    pub throttle: Option<&'a ThrottleState>,
 }
 
 /// What became of a run that was to be stored.
@@ -37,7 +50,7 @@ impl Store {
     /// Fails if another process writes to it, if it is of another program or a newer version of this
     /// one, or if it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = locked(path)?;
+        let lock = lock::take(path)?;
         let connection = form::open_to_write(path)?;
         Ok(Self { path: path.to_owned(), reader: StoreReader { connection }, _lock: lock })
     }
@@ -95,22 +108,17 @@ impl Store {
     /// # Errors
     /// Fails if there is no such schedule, if two findings have the same id, if a run that did not finish
     /// has findings, or if the file cannot be written.
-    pub fn finish_run(
-        &mut self,
-        run: &RunRecord,
-        findings: &[FindingRecord],
-        throttle: Option<&ThrottleState>,
-    ) -> Result<Finished, StoreError> {
+    pub fn finish_run(&mut self, outcome: &Outcome<'_>) -> Result<Finished, StoreError> {
+        let Outcome { run, findings, throttle } = *outcome;
         if !run.status.has_findings() && !findings.is_empty() {
             return Err(StoreError::NoFindings { status: run.status.name() });
         }
-        let transaction = self.reader.connection.transaction()?;
+        let transaction = self.begin()?;
         if !ledger::add(&transaction, &entry(run))? {
             return Ok(Finished::Already);
         }
         let changes = if run.status.has_findings() {
-            let identity = (run.schedule.as_str(), run.nominal, run.attempt);
-            ledger::replace_findings(&transaction, identity, findings)?
+            findings::replace(&transaction, run, findings)?
         } else {
             Changes::default()
         };
@@ -150,23 +158,17 @@ impl Store {
             took: None,
             cost: None,
         };
-        let transaction = self.reader.connection.transaction()?;
+        let transaction = self.begin()?;
         ledger::add(&transaction, &entry)?;
         ledger::move_on(&transaction, &missed.schedule, missed.last)?;
         Ok(transaction.commit()?)
     }
 
-    /// Removes the runs and findings with nominal times before a moment, and returns how many runs there
-    /// were.
-    ///
-    /// # Errors
-    /// Fails if the file cannot be written.
-    pub fn remove_before(&mut self, moment: Moment) -> Result<usize, StoreError> {
-        let transaction = self.reader.connection.transaction()?;
-        transaction.execute("DELETE FROM findings WHERE nominal < ?1", [moment.0])?;
-        let removed = transaction.execute("DELETE FROM runs WHERE nominal < ?1", [moment.0])?;
-        transaction.commit()?;
-        Ok(removed)
+    /// Begins a transaction that writes. It waits for those of other processes first, because one that
+    /// has read before it waits would fail.
+    pub(crate) fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
+        let behavior = TransactionBehavior::Immediate;
+        Ok(self.reader.connection.transaction_with_behavior(behavior)?)
     }
 }
 
@@ -186,21 +188,5 @@ fn entry(run: &RunRecord) -> StoredRun {
         started: Some(run.started),
         took: Some(run.took),
         cost: run.cost.clone(),
-    }
-}
-
-/// Takes the lock that makes this process the only writer.
-fn locked(path: &Path) -> Result<File, StoreError> {
-    let beside = path.with_extension("lock");
-    let failed = |error: &std::io::Error| StoreError::Form {
-        path: beside.clone(),
-        reason: error.to_string(),
-    };
-    let file = File::options().create(true).truncate(false).write(true).open(&beside);
-    let file = file.map_err(|error| failed(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(failed(&error)),
     }
 }

@@ -11,7 +11,7 @@ use spilltrail_schedule::{
     ScheduleSpec, Window, late, passes, plan,
 };
 use spilltrail_store::{
-    FindingRecord, FindingState, RunRecord, ScheduleRecord, Status, Store, StoredSchedule,
+    FindingRecord, FindingState, Outcome, RunRecord, ScheduleRecord, Status, Store, StoredSchedule,
 };
 
 const HOUR: i64 = 3600;
@@ -85,12 +85,10 @@ impl Server {
         self.may_be_killed()?;
         let finding = |(user, count): (u32, u32)| FindingRecord {
             id: format!("user {user}"),
-            time: None,
             entity: Some(user.to_string()),
-            score: None,
-            severity: None,
             hash: count.to_string(),
             body: "{}".into(),
+            ..FindingRecord::default()
         };
         let findings: Vec<FindingRecord> =
             self.find(run.interval, seen).into_iter().map(finding).collect();
@@ -108,7 +106,8 @@ impl Server {
             took: took as u64 * 1000,
             cost: None,
         };
-        self.store().finish_run(&record, &findings, None).unwrap();
+        let outcome = Outcome { run: &record, findings: &findings, throttle: None };
+        self.store().finish_run(&outcome).unwrap();
         self.may_be_killed()
     }
 

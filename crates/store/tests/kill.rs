@@ -11,7 +11,7 @@ use spilltrail_schedule::{
     Interval, Mode, Moment, Priority, ScheduleSpec, Throttle, ThrottleState, Window,
 };
 use spilltrail_store::{
-    FindingRecord, Finished, RunRecord, ScheduleRecord, Status, Store, StoreReader,
+    FindingRecord, Finished, Outcome, RunRecord, ScheduleRecord, Status, Store, StoreReader,
 };
 
 /// Tells the process of a test that it is the one to be killed, and where its store is.
@@ -42,12 +42,9 @@ fn run_for_ever(path: &Path) {
         throttle.decide(&mut state, nominal, &[throttle.key([])]);
         let finding = |number: usize| FindingRecord {
             id: number.to_string(),
-            time: None,
-            entity: None,
-            score: None,
-            severity: None,
             hash: nominal.0.to_string(),
             body: "{}".into(),
+            ..FindingRecord::default()
         };
         let run = RunRecord {
             schedule: "a".into(),
@@ -63,7 +60,8 @@ fn run_for_ever(path: &Path) {
             cost: None,
         };
         let findings: Vec<FindingRecord> = (0..FINDINGS).map(finding).collect();
-        let finished = store.finish_run(&run, &findings, Some(&state)).unwrap();
+        let outcome = Outcome { run: &run, findings: &findings, throttle: Some(&state) };
+        let finished = store.finish_run(&outcome).unwrap();
         assert!(matches!(finished, Finished::Stored(_)));
         let mut out = std::io::stdout().lock();
         writeln!(out, "stored {}", nominal.0).unwrap();

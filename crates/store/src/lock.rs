@@ -1,0 +1,22 @@
+//! The lock of the one writer of runs and findings.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use crate::error::StoreError;
+
+/// Takes the lock that makes this process the only writer, until the file is dropped.
+pub(crate) fn take(path: &Path) -> Result<File, StoreError> {
+    let beside = path.with_extension("lock");
+    let failed = |error: &std::io::Error| StoreError::Form {
+        path: beside.clone(),
+        reason: error.to_string(),
+    };
+    let file = File::options().create(true).truncate(false).write(true).open(&beside);
+    let file = file.map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(&error)),
+    }
+}

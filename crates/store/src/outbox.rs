@@ -1,0 +1,164 @@
+//! The outbox: what is to be told to others about findings, in order.
+//!
+//! What others know are contents of findings: the id and the hash of one, for each detection. A run that
+//! makes one appear, disappear or give way to another one adds an entry in its own transaction. A content
+//! that another run has found already, and still has, is not told again: runs over overlapping intervals
+//! find the same. For the same reason, a content is withdrawn only when the last run that had it has it
+//! no longer. What an entry of the allow-list hides counts as not found.
+//!
+//! So whoever follows the entries knows which contents are found at any time, and gets each once.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
+use spilltrail_schedule::Moment;
+
+use crate::error::StoreError;
+use crate::findings;
+use crate::ledger;
+use crate::reader::{StoreReader, parsed};
+use crate::records::{FindingRecord, FindingState, RunRecord};
+use crate::store::Store;
+
+/// The most entries that are read at once.
+pub const MOST_ENTRIES: usize = 1000;
+
+/// The columns that [`read`] reads.
+pub(crate) const COLUMNS: &str = "outbox.seq, outbox.detection, outbox.nominal, outbox.id, \
+     outbox.state, outbox.replaced, outbox.time, outbox.finding";
+
+/// An entry of the outbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutboxEntry {
+    /// Its number. Later entries have higher ones, some numbers are left out, and none is used twice.
+    pub seq: u64,
+    /// The id of the detection.
+    pub detection: String,
+    /// The nominal time of the run.
+    pub nominal: Moment,
+    /// The id of the finding.
+    pub id: String,
+    /// What is to be told: that a content is there, that it is there in place of another one of the same
+    /// run, or that it is no longer there.
+    pub state: FindingState,
+    /// The hash of the content that is no longer there, if the state is not `new`.
+    pub replaced: Option<String>,
+    /// When the run started that says so.
+    pub time: Moment,
+    /// The finding as it is, or as it was if it is withdrawn.
+    pub finding: FindingRecord,
+}
+
+impl StoreReader {
+    /// Returns the entries of the outbox with numbers after `seq`, in order: at most `most`, and at most
+    /// [`MOST_ENTRIES`]. The first number is 1.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn outbox_after(&self, seq: u64, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![seq, most.min(MOST_ENTRIES)])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read(row)?);
+        }
+        Ok(found)
+    }
+
+    /// Returns the number of the last entry that was ever in the outbox; 0 if there was none.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn outbox_end(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+    }
+}
+
+impl Store {
+    /// Removes the entries of the outbox up to a number, which everybody has been told, and returns how
+    /// many there were.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn forget_outbox(&mut self, up_to: u64) -> Result<usize, StoreError> {
+        let transaction = self.begin()?;
+        let removed = transaction.execute("DELETE FROM outbox WHERE seq <= ?1", [up_to])?;
+        transaction.commit()?;
+        Ok(removed)
+    }
+}
+
+/// Adds what is to be told about a finding, before its row is changed: the hash of what the run had, and
+/// what it has; hidden findings count as none.
+pub(crate) fn tell(
+    transaction: &Transaction<'_>,
+    run: &RunRecord,
+    id: &str,
+    was: Option<&str>,
+    is: Option<&FindingRecord>,
+) -> Result<(), StoreError> {
+    let hash = is.map(|finding| finding.hash.as_str());
+    if was == hash {
+        return Ok(());
+    }
+    let missing = |hash: &str| Ok::<_, StoreError>(!is_elsewhere(transaction, run, id, hash)?);
+    let gained = match is {
+        Some(finding) if missing(&finding.hash)? => Some(finding),
+        _ => None,
+    };
+    let lost = match was {
+        Some(hash) if missing(hash)? => Some(hash),
+        _ => None,
+    };
+    let (state, finding) = match (gained, lost) {
+        (Some(finding), None) => (FindingState::New, ledger::json(finding)?),
+        (Some(finding), Some(_)) => (FindingState::Changed, ledger::json(finding)?),
+        (None, Some(_)) => {
+            let before = findings::of_run(transaction, run, id)?;
+            (FindingState::Withdrawn, ledger::json(&before)?)
+        }
+        (None, None) => return Ok(()),
+    };
+    let sql = "INSERT INTO outbox (detection, nominal, id, state, replaced, time, finding)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    transaction.prepare_cached(sql)?.execute(params![
+        run.schedule,
+        run.nominal.0,
+        id,
+        state.name(),
+        lost,
+        run.started.0,
+        finding,
+    ])?;
+    Ok(())
+}
+
+/// Returns whether another run of the detection has a content.
+fn is_elsewhere(
+    transaction: &Transaction<'_>,
+    run: &RunRecord,
+    id: &str,
+    hash: &str,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM findings
+               WHERE id = ?1 AND hash = ?2 AND detection = ?3 AND nominal <> ?4
+                 AND state <> 'withdrawn' AND suppressed_by IS NULL";
+    let mut statement = transaction.prepare_cached(sql)?;
+    Ok(statement.exists(params![id, hash, run.schedule, run.nominal.0])?)
+}
+
+/// Reads a row of [`COLUMNS`].
+pub(crate) fn read(row: &rusqlite::Row<'_>) -> Result<OutboxEntry, StoreError> {
+    Ok(OutboxEntry {
+        seq: row.get(0)?,
+        detection: row.get(1)?,
+        nominal: Moment(row.get(2)?),
+        id: row.get(3)?,
+        state: FindingState::parse(&row.get::<_, String>(4)?)?,
+        replaced: row.get(5)?,
+        time: Moment(row.get(6)?),
+        finding: parsed("entry of the outbox", &row.get::<_, String>(7)?)?,
+    })
+}

@@ -1,0 +1,116 @@
+//! The outbox: each content is told once, and whoever follows knows what is found.
+
+use std::collections::BTreeSet;
+
+use spilltrail_schedule::Moment;
+
+use super::{file, finding, finish, store};
+use crate::*;
+
+/// Returns the entries after a number as `nominal id hash state replaced`.
+fn told(store: &Store, after: u64) -> Vec<String> {
+    let entry = |entry: &OutboxEntry| {
+        let OutboxEntry { nominal, id, state, replaced, finding, .. } = entry;
+        let replaced = replaced.as_deref().unwrap_or("-");
+        format!("{} {id} {} {} {replaced}", nominal.0 / 3600, finding.hash, state.name())
+    };
+    store.reader().outbox_after(after, 100).unwrap().iter().map(entry).collect()
+}
+
+fn hidden(id: &str, hash: &str) -> FindingRecord {
+    FindingRecord { suppressed_by: Some(1), ..finding(id, hash) }
+}
+
+#[test]
+fn each_content_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    let mut step = |hour: i64, attempt: u32, found: &[FindingRecord], expected: &[&str]| {
+        let end = store.reader().outbox_end().unwrap();
+        finish(&mut store, hour * 3600, attempt, found);
+        assert_eq!(told(&store, end), expected, "{hour} {attempt}");
+    };
+    step(1, 1, &[finding("x", "1"), finding("y", "1")], &["1 x 1 new -", "1 y 1 new -"]);
+    // The next run finds one of them again, and another content of the other.
+    step(2, 1, &[finding("x", "1"), finding("y", "2")], &["2 y 2 new -"]);
+    // Nothing is gained or lost as long as one of both runs has it.
+    step(1, 2, &[finding("y", "2")], &["1 y 1 withdrawn 1"]);
+    step(2, 2, &[finding("x", "2"), finding("y", "2")], &["2 x 2 changed 1"]);
+    step(2, 3, &[finding("x", "2")], &[]);
+    step(1, 3, &[finding("y", "2"), finding("x", "3")], &["1 x 3 new -"]);
+    step(2, 4, &[finding("x", "3")], &["2 x 2 withdrawn 2"]);
+    // What is hidden is not told, and no longer there for others.
+    step(3, 1, &[hidden("z", "1")], &[]);
+    step(3, 2, &[finding("z", "1")], &["3 z 1 new -"]);
+    step(3, 3, &[hidden("z", "1")], &["3 z 1 withdrawn 1"]);
+    step(4, 1, &[finding("z", "1")], &["4 z 1 new -"]);
+    step(3, 4, &[], &[]);
+}
+
+#[test]
+fn numbers_are_never_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    let numbers = |store: &Store, after, most| -> Vec<u64> {
+        let entries = store.reader().outbox_after(after, most).unwrap();
+        entries.iter().map(|entry| entry.seq).collect()
+    };
+    assert_eq!(store.reader().outbox_end().unwrap(), 0);
+    finish(&mut store, 3600, 1, &[finding("x", "1"), finding("y", "1"), finding("z", "1")]);
+    assert_eq!((numbers(&store, 0, 2), numbers(&store, 2, 2)), (vec![1, 2], vec![3]));
+    let entry = &store.reader().outbox_after(1, 1).unwrap()[0];
+    assert_eq!((&entry.finding, entry.time), (&finding("y", "1"), Moment(3603)));
+    assert_eq!((entry.detection.as_str(), entry.nominal), ("a", Moment(3600)));
+    assert_eq!(store.forget_outbox(3).unwrap(), 3);
+    drop(store);
+    let mut store = Store::open(&file(&folder)).unwrap();
+    assert_eq!((numbers(&store, 0, 9), store.reader().outbox_end().unwrap()), (vec![], 3));
+    finish(&mut store, 7200, 1, &[finding("w", "1")]);
+    assert_eq!(numbers(&store, 0, 9), [4]);
+    store.remove_before(Moment(7201)).unwrap();
+    assert_eq!((numbers(&store, 0, 9), store.reader().outbox_end().unwrap()), (vec![], 4));
+}
+
+/// Whatever runs find, whoever follows the outbox knows the contents that are found.
+#[test]
+fn whoever_follows_knows_what_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut known: BTreeSet<(String, String)> = BTreeSet::new();
+    let (mut seq, mut changed) = (0, 0);
+    for _ in 0..300 {
+        let nominal = random.i64(1..6) * 3600;
+        let attempt = store.reader().next_attempt("a", Moment(nominal)).unwrap();
+        let ids = (0..6).filter(|_| random.bool()).collect::<Vec<u32>>();
+        let found: Vec<FindingRecord> = ids
+            .into_iter()
+            .map(|id| {
+                let (id, hash) = (id.to_string(), random.u32(0..3).to_string());
+                let is_hidden = random.u32(0..6) == 0;
+                if is_hidden { hidden(&id, &hash) } else { finding(&id, &hash) }
+            })
+            .collect();
+        finish(&mut store, nominal, attempt, &found);
+        for entry in store.reader().outbox_after(seq, 100).unwrap() {
+            assert!(entry.seq > seq);
+            seq = entry.seq;
+            let content = (entry.id.clone(), entry.finding.hash);
+            if let Some(hash) = entry.replaced {
+                assert!(known.remove(&(entry.id, hash)), "{content:?}");
+            }
+            if entry.state != FindingState::Withdrawn {
+                assert!(known.insert(content.clone()), "{content:?}");
+            }
+            changed += u32::from(entry.state == FindingState::Changed);
+        }
+        let rows = store.reader().findings(Moment(0)).unwrap();
+        let is_found = |row: &&StoredFinding| {
+            row.state != FindingState::Withdrawn && row.finding.suppressed_by.is_none()
+        };
+        let content = |row: &StoredFinding| (row.finding.id.clone(), row.finding.hash.clone());
+        let expected: BTreeSet<_> = rows.iter().filter(is_found).map(content).collect();
+        assert_eq!(known, expected);
+    }
+    assert!(changed > 20, "{changed}");
+}
