@@ -24,6 +24,7 @@ use super::inbox::Inbox;
 use super::reply::{Code, Reply};
 use super::tokens::Tokens;
 use crate::audit::{Audit, Limited};
+use crate::metrics::Metrics;
 
 /// How the collector works.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,7 @@ impl Options {
 pub struct Collector {
     pub(super) inbox: Arc<dyn Inbox>,
     pub(super) audit: Limited,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) options: Options,
     pub(super) channels: Arc<Channels>,
     pub(super) budget: Arc<Budget>,
@@ -80,18 +82,20 @@ impl fmt::Debug for Collector {
 }
 
 impl Collector {
-    /// Creates a collector that gives events to `inbox`.
+    /// Creates a collector that gives events to `inbox`, tells of refused tokens, and counts what it does.
     #[must_use]
     pub fn new(
         inbox: Arc<dyn Inbox>,
         tokens: Tokens,
         audit: Arc<dyn Audit>,
+        metrics: Arc<Metrics>,
         mut options: Options,
     ) -> Arc<Self> {
         options.max_event = options.max_event.min(MAX_BATCH_BYTES);
         Arc::new(Self {
             inbox,
             audit: Limited::new(audit),
+            metrics,
             options,
             channels: Arc::new(Channels::new(options.ack)),
             budget: Arc::new(Budget::new(options.max_memory)),
@@ -187,6 +191,7 @@ async fn dispatch(collector: &Collector, route: Route, request: Request) -> Resp
         Route::Ack => handlers::ack(collector, request).await,
         Route::Health => handlers::health(collector, &request),
     };
+    collector.metrics.hec_request(reply.number());
     reply.response()
 }
 

@@ -93,7 +93,8 @@ async fn take_body(
     let share = collector.budget.share();
     let limits = (options.max_event, options.part_bytes);
     let received = (options.clock)();
-    let mut ingest = Ingest::new(&*collector.inbox, token, share, limits, received);
+    let to = (&*collector.inbox, &collector.metrics);
+    let mut ingest = Ingest::new(to, token, share, limits, received);
     let taken = match form {
         Form::Event => {
             // Escapes make the text of an event longer than it is.

@@ -1,8 +1,8 @@
 //! The certificate that a server makes for itself.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::error::TlsError;
 use super::wire::read;
+use crate::files::{Readable, replace};
 
 /// For how long a certificate is valid. Clients refuse longer ones of public authorities, and some do so
 /// for all.
@@ -86,14 +87,14 @@ pub fn own_certificate(
         Some((note, text)) if note.names == names && note.is_good(now) => (text, note.ends, false),
         _ => {
             let (note, text) = made(names, now)?;
-            replace(&pair, &text, true)?;
+            replace(&pair, &text, Readable::ByOwner).map_err(|source| failed(&pair, source))?;
             (text, note.ends, true)
         }
     };
     let certificate = certificate_of(&text);
     // A process that was killed between both files left an old one.
     if fs::read_to_string(&public).ok().as_deref() != Some(certificate) {
-        replace(&public, certificate, false)?;
+        replace(&public, certificate, Readable::ByAll).map_err(|source| failed(&public, source))?;
     }
     Ok(OwnCertificate { pair, public, ends, is_new })
 }
@@ -147,32 +148,6 @@ fn certificate_of(text: &str) -> &str {
     let begin = text.find("-----BEGIN CERTIFICATE-----").unwrap_or_default();
     let text = text.get(begin..).unwrap_or_default();
     text.find(END).and_then(|end| text.get(..end + END.len())).unwrap_or_default()
-}
-
-/// Replaces a file: whoever reads it finds the old one or the new one.
-fn replace(path: &Path, text: &str, is_secret: bool) -> Result<(), TlsError> {
-    let beside = path.with_extension("new");
-    let write = || {
-        // One that a killed process left may have another mode.
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(
-            &mut options,
-            if is_secret { 0o600 } else { 0o644 },
-        );
-        let mut file = options.open(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        // The name is on the disk when its folder is.
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    };
-    write().map_err(|source| failed(path, source))
 }
 
 fn failed(path: &Path, source: io::Error) -> TlsError {
@@ -229,12 +204,9 @@ mod tests {
     fn only_the_owner_reads_the_key() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let left = folder.path().join("server.new");
-        fs::write(&left, "left by a process that was killed").unwrap();
         let own = own_certificate(folder.path(), &names(&["localhost"]), NOW).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&own.pair), mode(&own.public) & 0o600), (0o600, 0o600));
-        assert!(!left.try_exists().unwrap());
     }
 
     #[test]

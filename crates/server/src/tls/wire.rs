@@ -1,8 +1,7 @@
 //! The stream between TCP and HTTP, with the certificate of the server.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,6 +14,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::error::TlsError;
+use crate::files;
 use crate::serve::Wire;
 
 /// The most bytes of a file with certificates or a key.
@@ -120,11 +120,6 @@ fn damaged(path: &Path, error: &pem::Error) -> TlsError {
 /// Reads a file of limited size.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let failed = |source| TlsError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(TlsError::TooLarge { path: path.to_owned(), most: MAX_FILE_BYTES });
-    }
-    Ok(bytes)
+    let bytes = files::read(path, MAX_FILE_BYTES).map_err(failed)?;
+    bytes.ok_or_else(|| TlsError::TooLarge { path: path.to_owned(), most: MAX_FILE_BYTES })
 }
