@@ -11,11 +11,13 @@
 mod access;
 mod dispatch;
 mod errors;
+mod jobs;
 mod limits;
 mod openapi;
 pub(crate) mod operation;
 mod readers;
 pub(crate) mod request;
+mod searches;
 mod token;
 
 use std::fmt;
@@ -31,6 +33,11 @@ use tokio::sync::Semaphore;
 
 use self::access::Access;
 pub use self::access::AccessOptions;
+use self::jobs::Jobs;
+pub use self::jobs::{
+    JobOptions, JobState, More, SearchFailure, SearchMessage, SearchOutput, SearchProgress,
+    SearchRequest, SearchSeverity, Searches,
+};
 use self::operation::Operation;
 pub use self::readers::Readers;
 pub use self::token::{ApiToken, ApiTokenError};
@@ -51,6 +58,10 @@ pub struct ApiParts {
     pub readiness: Arc<dyn Readiness>,
     /// Reads the store.
     pub readers: Arc<Readers>,
+    /// Runs searches.
+    pub searches: Arc<dyn Searches>,
+    /// The limits of searches.
+    pub jobs: JobOptions,
     /// Returns the time in microseconds since the epoch.
     pub clock: fn() -> i64,
 }
@@ -70,6 +81,7 @@ pub struct Api {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Arc<dyn Readiness>,
     readers: Arc<Readers>,
+    jobs: Arc<Jobs>,
     clock: fn() -> i64,
     /// The document that describes the API, as JSON.
     document: String,
@@ -89,11 +101,12 @@ impl Api {
     /// Creates the API.
     #[must_use]
     pub fn new(parts: ApiParts) -> Arc<Self> {
-        let ApiParts { access, audit, metrics, readiness, readers, clock } = parts;
+        let ApiParts { access, audit, metrics, readiness, readers, searches, jobs, clock } = parts;
         Arc::new(Self {
             max_body: access.max_body,
             requests: Semaphore::new(access.max_requests.min(Semaphore::MAX_PERMITS)),
             access: Access::new(&access, audit.clone(), metrics.clone()),
+            jobs: Jobs::new(searches, metrics.clone(), jobs),
             audit,
             metrics,
             readiness,
@@ -144,7 +157,7 @@ impl Api {
 
 /// Returns all operations.
 fn operations() -> Vec<&'static Operation> {
-    [health::OPERATIONS, openapi::OPERATIONS].into_iter().flatten().collect()
+    [health::OPERATIONS, searches::OPERATIONS, openapi::OPERATIONS].into_iter().flatten().collect()
 }
 
 /// Returns the operations of each path.
