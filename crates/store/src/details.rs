@@ -4,6 +4,7 @@ use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use spilltrail_schedule::Moment;
 
+use crate::deliveries::{Delivery, DeliveryFilter, MOST_DELIVERIES};
 use crate::error::StoreError;
 use crate::findings;
 use crate::list::{self, Listed};
@@ -42,6 +43,8 @@ pub struct Details {
     pub sightings: Vec<Sighting>,
     /// What was changed and said, newest first, at most [`MOST_HISTORY`](crate::MOST_HISTORY).
     pub history: Vec<HistoryEntry>,
+    /// Its deliveries to outputs, newest first, at most [`MOST_DELIVERIES`].
+    pub deliveries: Vec<Delivery>,
 }
 
 impl Details {
@@ -74,9 +77,11 @@ impl StoreReader {
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
-        let newest = findings::read(row)?;
-        let sightings = self.sightings(id)?;
-        Ok(Some(Details { listed, newest, sightings, history: self.history(id)? }))
+        let newest = findings::read(&transaction, row)?;
+        let (sightings, history) = (self.sightings(id)?, self.history(id)?);
+        let filter = DeliveryFilter { finding: Some(id.to_owned()), ..DeliveryFilter::default() };
+        let deliveries = self.deliveries(&filter, MOST_DELIVERIES)?;
+        Ok(Some(Details { listed, newest, sightings, history, deliveries }))
     }
 
     fn sightings(&self, id: &str) -> Result<Vec<Sighting>, StoreError> {

@@ -93,6 +93,30 @@ pub enum StoreError {
         /// How many wildcards it may have.
         most: usize,
     },
+    /// The allow-list has no such entry.
+    #[error("the allow-list has no entry {id}")]
+    NoEntry {
+        /// The id.
+        id: i64,
+    },
+    /// What is to be delivered is not there to be.
+    #[error("the outbox has no entry {seq} after {after} and up to {up_to}")]
+    NoOutboxEntry {
+        /// The number of the entry.
+        seq: u64,
+        /// How far the output has come.
+        after: u64,
+        /// How far it was to be moved on.
+        up_to: u64,
+    },
+    /// A delivery cannot be repeated.
+    #[error("there is no delivery {seq} to `{output}` any more that could be repeated")]
+    NoDelivery {
+        /// The name of the output.
+        output: String,
+        /// The number of the entry of the outbox.
+        seq: u64,
+    },
     /// A stored value cannot be read.
     #[error("the stored {what} is damaged: {reason}")]
     Damaged {

@@ -5,19 +5,20 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 use spilltrail_schedule::{Changes, Moment, changes};
 
 use crate::error::StoreError;
 use crate::outbox;
 use crate::records::{FindingRecord, FindingState, RunRecord, StoredFinding};
+use crate::risk;
 use crate::urgency::{Level, urgency};
 
 /// The columns that [`read`] reads.
 pub(crate) const COLUMNS: &str = "findings.detection, findings.nominal, findings.attempt, \
      findings.state, findings.id, findings.name, findings.title, findings.is_notable, \
      findings.time, findings.entity, findings.score, findings.severity, findings.priority, \
-     findings.suppressed_by, findings.hash, findings.body";
+     findings.suppressed_by, findings.hash, findings.body, findings.number";
 
 /// What a run says about a finding before an attempt.
 struct Before {
@@ -94,11 +95,11 @@ pub(crate) fn of_run(
     let mut statement = transaction.prepare_cached(&sql)?;
     let mut rows = statement.query(params![run.schedule, run.nominal.0, id])?;
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-    Ok(read(row)?.finding)
+    Ok(read(transaction, row)?.finding)
 }
 
-/// Reads a row of [`COLUMNS`].
-pub(crate) fn read(row: &Row<'_>) -> Result<StoredFinding, StoreError> {
+/// Reads a row of [`COLUMNS`], and what it adds to risk.
+pub(crate) fn read(connection: &Connection, row: &Row<'_>) -> Result<StoredFinding, StoreError> {
     Ok(StoredFinding {
         detection: row.get(0)?,
         nominal: Moment(row.get(1)?),
@@ -117,6 +118,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<StoredFinding, StoreError> {
             suppressed_by: row.get(13)?,
             hash: row.get(14)?,
             body: row.get(15)?,
+            risks: risk::of(connection, row.get(16)?)?,
         },
     })
 }
@@ -146,7 +148,7 @@ fn before(
     Ok(found)
 }
 
-/// Stores the row of a finding.
+/// Stores the row of a finding, and what it adds to risk.
 fn put(
     transaction: &Transaction<'_>,
     run: &RunRecord,
@@ -162,9 +164,10 @@ fn put(
              title = excluded.title, is_notable = excluded.is_notable, time = excluded.time,
              entity = excluded.entity, score = excluded.score, severity = excluded.severity,
              priority = excluded.priority, urgency = excluded.urgency,
-             suppressed_by = excluded.suppressed_by, hash = excluded.hash, body = excluded.body",
+             suppressed_by = excluded.suppressed_by, hash = excluded.hash, body = excluded.body
+         RETURNING number",
     )?;
-    statement.execute(params![
+    let row = params![
         run.schedule,
         run.nominal.0,
         finding.id,
@@ -182,8 +185,9 @@ fn put(
         finding.suppressed_by,
         finding.hash,
         finding.body,
-    ])?;
-    Ok(())
+    ];
+    let number = statement.query_row(row, |row| row.get(0))?;
+    risk::replace(transaction, number, run, finding)
 }
 
 fn withdraw(transaction: &Transaction<'_>, run: &RunRecord, id: &str) -> Result<(), StoreError> {

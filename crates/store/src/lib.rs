@@ -4,7 +4,9 @@
 //! transaction: the entry of a run, its findings, what it throttles and how far its schedule has come are
 //! stored together or not at all, and are on the disk when the call returns.
 
+mod allow;
 mod conditions;
+mod deliveries;
 mod desk;
 mod details;
 mod error;
@@ -14,9 +16,12 @@ mod ledger;
 mod list;
 mod lock;
 mod outbox;
+mod overrides;
 mod reader;
 mod records;
 mod retention;
+mod risk;
+mod runs;
 mod steps;
 mod store;
 #[cfg(test)]
@@ -24,16 +29,23 @@ mod tests;
 mod triage;
 mod urgency;
 
+pub use allow::{AllowEntry, AllowRule};
+pub use deliveries::{
+    Attempt, AttemptEnd, Delivery, DeliveryFilter, DeliveryState, Due, MOST_DELIVERIES,
+};
 pub use desk::{Desk, DeskChanges};
 pub use details::{Details, MOST_SIGHTINGS, Sighting};
 pub use error::StoreError;
 pub use list::{Cursor, Filter, Listed, MOST_ROWS, Page, Span, Suppressed};
 pub use outbox::{MOST_ENTRIES, OutboxEntry};
+pub use overrides::{Override, StoredOverride};
 pub use reader::StoreReader;
 pub use records::{
-    FindingRecord, FindingState, RunRecord, ScheduleRecord, Status, StoredFinding, StoredRun,
-    StoredSchedule,
+    FindingRecord, FindingState, RiskRecord, RunRecord, ScheduleRecord, Status, StoredFinding,
+    StoredRun, StoredSchedule,
 };
+pub use risk::{MOST_OBJECTS, MOST_RISKS, ObjectRisk, RiskEvent, RiskFilter};
+pub use runs::{MOST_RUNS, RunCounts};
 pub use store::{Finished, Outcome, Store};
 pub use triage::{
     Aspect, Change, Disposition, HistoryEntry, MOST_HISTORY, SHORTEST_ID, Step, Triage,

@@ -26,6 +26,13 @@ pub const MOST_ENTRIES: usize = 1000;
 pub(crate) const COLUMNS: &str = "outbox.seq, outbox.detection, outbox.nominal, outbox.id, \
      outbox.state, outbox.replaced, outbox.time, outbox.finding";
 
+/// The number of these columns.
+pub(crate) const WIDTH: usize = 8;
+
+/// That no delivery of an entry may have to be made.
+pub(crate) const IS_DELIVERED: &str = "NOT EXISTS (
+     SELECT 1 FROM deliveries WHERE deliveries.seq = outbox.seq AND deliveries.state <> 'done')";
+
 /// An entry of the outbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutboxEntry {
@@ -78,13 +85,14 @@ impl StoreReader {
 
 impl Store {
     /// Removes the entries of the outbox up to a number, which everybody has been told, and returns how
-    /// many there were.
+    /// many there were. An entry stays if a delivery of it waits, or was given up and may be repeated.
     ///
     /// # Errors
     /// Fails if the file cannot be written.
     pub fn forget_outbox(&mut self, up_to: u64) -> Result<usize, StoreError> {
+        let sql = format!("DELETE FROM outbox WHERE seq <= ?1 AND {IS_DELIVERED}");
         let transaction = self.begin()?;
-        let removed = transaction.execute("DELETE FROM outbox WHERE seq <= ?1", [up_to])?;
+        let removed = transaction.prepare_cached(&sql)?.execute([up_to])?;
         transaction.commit()?;
         Ok(removed)
     }

@@ -10,6 +10,10 @@ use crate::findings::{self, COLUMNS};
 use crate::form;
 use crate::records::{ScheduleRecord, Status, StoredFinding, StoredRun, StoredSchedule};
 
+/// The columns that [`run`] reads.
+pub(crate) const RUN: &str = "schedule, nominal, attempt, first, firings, status, covers_from, \
+     covers_to, indexes, seen, reason, started, took, cost";
+
 /// A reader of the store. There may be any number of them.
 #[derive(Debug)]
 pub struct StoreReader {
@@ -74,11 +78,10 @@ impl StoreReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn runs(&self, from: Moment) -> Result<Vec<StoredRun>, StoreError> {
-        let sql =
-            "SELECT schedule, nominal, attempt, first, firings, status, covers_from, covers_to,
-                          indexes, seen, reason, started, took, cost
-                   FROM runs WHERE nominal >= ?1 ORDER BY nominal, schedule, attempt";
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let sql = format!(
+            "SELECT {RUN} FROM runs WHERE nominal >= ?1 ORDER BY nominal, schedule, attempt"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([from.0])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
@@ -114,13 +117,14 @@ impl StoreReader {
         let mut rows = statement.query([from.0])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(findings::read(row)?);
+            found.push(findings::read(&self.connection, row)?);
         }
         Ok(found)
     }
 }
 
-fn run(row: &Row<'_>) -> Result<StoredRun, StoreError> {
+/// Reads a row of [`RUN`].
+pub(crate) fn run(row: &Row<'_>) -> Result<StoredRun, StoreError> {
     let interval = row.get::<_, Option<i64>>(6)?.zip(row.get::<_, Option<i64>>(7)?);
     Ok(StoredRun {
         schedule: row.get(0)?,

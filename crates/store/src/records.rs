@@ -1,6 +1,6 @@
 //! What the store keeps, as plain data.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use spilltrail_schedule::{Interval, Moment, ScheduleSpec};
 
 use crate::error::StoreError;
@@ -163,6 +163,29 @@ pub struct FindingRecord {
     pub hash: String,
     /// All of it, as JSON.
     pub body: String,
+    /// What it adds to the risk of what it is about.
+    pub risks: Vec<RiskRecord>,
+}
+
+/// A risk event: what a finding adds to the risk of one object.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RiskRecord {
+    /// The object, such as a name of a user.
+    pub object: String,
+    /// Its type: `user`, `system` or `other`.
+    pub object_type: String,
+    /// The score that is added. What is no finite number adds nothing.
+    #[serde(deserialize_with = "number_or_zero")]
+    pub score: f64,
+    /// The ids of the tactics of its detection.
+    pub tactics: Vec<String>,
+    /// The ids of the techniques of its detection.
+    pub techniques: Vec<String>,
+}
+
+/// Reads a number; JSON has none that is infinite or no number, and null in its place.
+fn number_or_zero<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(0.0))
 }
 
 /// What the last attempt of a run said about a finding.

@@ -3,22 +3,29 @@
 use rusqlite::Transaction;
 use spilltrail_schedule::Moment;
 
+use crate::allow;
+use crate::deliveries;
 use crate::error::StoreError;
 use crate::findings;
+use crate::outbox::IS_DELIVERED;
 use crate::store::Store;
 
 impl Store {
     /// Removes what is of nominal times before a moment, and returns how many runs there were. The
     /// newest row of a finding is kept as long as somebody may have to look at it: if it is a notable, is
     /// neither withdrawn nor hidden, and is not closed, or if an analyst has changed it and not closed it.
-    /// What analysts have made of a finding goes with its last row.
+    /// What analysts have made of a finding goes with its last row. Deliveries that wait are kept with
+    /// what they deliver, and overrides of schedules are.
     ///
     /// # Errors
     /// Fails if the file cannot be written.
     pub fn remove_before(&mut self, moment: Moment) -> Result<usize, StoreError> {
         let transaction = self.begin()?;
         remove_findings(&transaction, moment)?;
-        transaction.execute("DELETE FROM outbox WHERE nominal < ?1", [moment.0])?;
+        deliveries::remove_before(&transaction, moment)?;
+        let told = format!("DELETE FROM outbox WHERE nominal < ?1 AND {IS_DELIVERED}");
+        transaction.execute(&told, [moment.0])?;
+        allow::remove_before(&transaction, moment)?;
         let removed = transaction.execute("DELETE FROM runs WHERE nominal < ?1", [moment.0])?;
         transaction.commit()?;
         Ok(removed)

@@ -3,7 +3,15 @@
 use rusqlite_migration::M;
 
 /// The steps, oldest first. Their number is the number of the newest form.
-pub(crate) const STEPS: &[M<'_>] = &[M::up(LEDGER), M::up(TRIAGE), M::up(OUTBOX)];
+pub(crate) const STEPS: &[M<'_>] = &[
+    M::up(LEDGER),
+    M::up(TRIAGE),
+    M::up(OUTBOX),
+    M::up(RISK),
+    M::up(ALLOW),
+    M::up(OVERRIDES),
+    M::up(DELIVERIES),
+];
 
 /// Schedules, the ledger of their runs, and findings.
 const LEDGER: &str = "
@@ -126,3 +134,76 @@ const OUTBOX: &str = "
         finding TEXT NOT NULL
     ) STRICT;
     CREATE INDEX findings_by_content ON findings (id, hash);";
+
+/// What findings add to the risk of objects. A row belongs to that of its finding.
+const RISK: &str = "
+    CREATE TABLE risks (
+        number INTEGER PRIMARY KEY,
+        finding INTEGER NOT NULL,
+        object TEXT NOT NULL,
+        object_type TEXT NOT NULL,
+        score REAL NOT NULL,
+        time REAL NOT NULL,
+        tactics TEXT NOT NULL,
+        techniques TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX risks_by_finding ON risks (finding);
+    CREATE INDEX risks_by_object ON risks (object, time);
+    CREATE INDEX risks_by_time ON risks (time);
+    CREATE TRIGGER risks_go_with_their_finding AFTER DELETE ON findings BEGIN
+        DELETE FROM risks WHERE finding = OLD.number;
+    END;";
+
+/// The allow-list. Findings name its entries, so no number is used again.
+const ALLOW: &str = "
+    CREATE TABLE allow (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        detection TEXT NOT NULL,
+        field TEXT NOT NULL,
+        value TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        expires INTEGER,
+        is_enabled INTEGER NOT NULL,
+        removed INTEGER,
+        hits INTEGER NOT NULL,
+        last_hit INTEGER
+    ) STRICT;";
+
+/// What users have changed of schedules. It stays if the detection goes and comes back.
+const OVERRIDES: &str = "
+    CREATE TABLE overrides (
+        detection TEXT PRIMARY KEY,
+        is_enabled INTEGER,
+        cron TEXT,
+        earliest TEXT,
+        latest TEXT,
+        window TEXT,
+        who TEXT NOT NULL,
+        time INTEGER NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX runs_by_schedule ON runs (schedule, nominal, number);";
+
+/// How far each output has come in the outbox, and what is on its way to it.
+const DELIVERIES: &str = "
+    CREATE TABLE outputs (
+        name TEXT PRIMARY KEY,
+        position INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE deliveries (
+        output TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        next INTEGER NOT NULL,
+        changed INTEGER NOT NULL,
+        status INTEGER,
+        error TEXT,
+        PRIMARY KEY (output, seq)
+    ) STRICT;
+    CREATE INDEX deliveries_due ON deliveries (next, seq) WHERE state = 'waiting';
+    CREATE INDEX deliveries_by_seq ON deliveries (seq);
+    CREATE INDEX deliveries_by_id ON deliveries (id);";

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use spilltrail_schedule::{Changes, Missed, Moment, Reason, ThrottleState};
 
+use crate::allow;
 use crate::error::StoreError;
 use crate::findings;
 use crate::form;
@@ -32,6 +33,8 @@ pub struct Outcome<'a> {
     pub findings: &'a [FindingRecord],
     /// What its schedule throttles from now on; `None` leaves that as it is.
     pub throttle: Option<&'a ThrottleState>,
+    /// How many findings each entry of the allow-list hid, by its id. They are added to what it has.
+    pub hits: &'a [(i64, u64)],
 }
 
 /// What became of a run that was to be stored.
@@ -109,7 +112,7 @@ impl Store {
     /// Fails if there is no such schedule, if two findings have the same id, if a run that did not finish
     /// has findings, or if the file cannot be written.
     pub fn finish_run(&mut self, outcome: &Outcome<'_>) -> Result<Finished, StoreError> {
-        let Outcome { run, findings, throttle } = *outcome;
+        let Outcome { run, findings, throttle, hits } = *outcome;
         if !run.status.has_findings() && !findings.is_empty() {
             return Err(StoreError::NoFindings { status: run.status.name() });
         }
@@ -130,6 +133,7 @@ impl Store {
             let state = ledger::json(throttle)?;
             transaction.prepare_cached(sql)?.execute((&run.schedule, state))?;
         }
+        allow::count(&transaction, hits, run.started)?;
         transaction.commit()?;
         Ok(Finished::Stored(changes))
     }

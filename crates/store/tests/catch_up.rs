@@ -106,7 +106,7 @@ impl Server {
             took: took as u64 * 1000,
             cost: None,
         };
-        let outcome = Outcome { run: &record, findings: &findings, throttle: None };
+        let outcome = Outcome { run: &record, findings: &findings, throttle: None, hits: &[] };
         self.store().finish_run(&outcome).unwrap();
         self.may_be_killed()
     }

@@ -60,7 +60,7 @@ fn run_for_ever(path: &Path) {
             cost: None,
         };
         let findings: Vec<FindingRecord> = (0..FINDINGS).map(finding).collect();
-        let outcome = Outcome { run: &run, findings: &findings, throttle: Some(&state) };
+        let outcome = Outcome { run: &run, findings: &findings, throttle: Some(&state), hits: &[] };
         let finished = store.finish_run(&outcome).unwrap();
         assert!(matches!(finished, Finished::Stored(_)));
         let mut out = std::io::stdout().lock();

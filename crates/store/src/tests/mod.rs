@@ -1,8 +1,12 @@
 //! What the store keeps, refuses, and does twice without harm.
 
+mod allow;
+mod deliveries;
 mod forms;
 mod list;
 mod outbox;
+mod overrides;
+mod risk;
 mod runs;
 mod triage;
 
@@ -54,7 +58,18 @@ pub(crate) fn finding(id: &str, hash: &str) -> FindingRecord {
         severity: Level::High,
         hash: hash.into(),
         body: format!(r#"{{"hash":"{hash}"}}"#),
+        risks: vec![risk("alice", 80.0, &["TA0007"])],
         ..FindingRecord::default()
+    }
+}
+
+pub(crate) fn risk(object: &str, score: f64, tactics: &[&str]) -> RiskRecord {
+    RiskRecord {
+        object: object.into(),
+        object_type: "user".into(),
+        score,
+        tactics: tactics.iter().map(|id| (*id).to_owned()).collect(),
+        techniques: vec!["T1526".into()],
     }
 }
 
@@ -69,7 +84,7 @@ pub(crate) fn store(folder: &tempfile::TempDir) -> Store {
 pub(crate) fn finish(store: &mut Store, nominal: i64, attempt: u32, found: &[FindingRecord]) {
     let status = if attempt == 1 { Status::Done } else { Status::Late };
     let run = run(nominal, attempt, status);
-    let outcome = Outcome { run: &run, findings: found, throttle: None };
+    let outcome = Outcome { run: &run, findings: found, throttle: None, hits: &[] };
     store.finish_run(&outcome).unwrap();
 }
 

@@ -7,7 +7,7 @@ use crate::*;
 
 /// Stores a run that found nothing.
 fn end(store: &mut Store, run: &RunRecord) {
-    store.finish_run(&Outcome { run, findings: &[], throttle: None }).unwrap();
+    store.finish_run(&Outcome { run, findings: &[], throttle: None, hits: &[] }).unwrap();
 }
 
 fn done(store: &Store) -> Moment {
@@ -33,13 +33,15 @@ fn a_run_is_stored_with_all_that_belongs_to_it() {
     let first = run(3600, 1, Status::Done);
     let found = [finding("x", "1"), finding("y", "1")];
     let stored = store
-        .finish_run(&Outcome { run: &first, findings: &found, throttle: Some(&state) })
+        .finish_run(&Outcome { run: &first, findings: &found, throttle: Some(&state), hits: &[] })
         .unwrap();
     let new = vec!["x".to_owned(), "y".to_owned()];
     assert_eq!(stored, Finished::Stored(Changes { new, ..Changes::default() }));
     // The same attempt changes nothing, whatever it says now.
     assert_eq!(
-        store.finish_run(&Outcome { run: &first, findings: &[], throttle: None }).unwrap(),
+        store
+            .finish_run(&Outcome { run: &first, findings: &[], throttle: None, hits: &[] })
+            .unwrap(),
         Finished::Already
     );
     drop(store);
@@ -79,7 +81,7 @@ fn what_runs_again_replaces_its_findings() {
     let late = run(3600, 3, Status::Late);
     let changes = {
         let findings = &[finding("x", "1"), finding("y", "2")];
-        store.finish_run(&Outcome { run: &late, findings, throttle: None }).unwrap()
+        store.finish_run(&Outcome { run: &late, findings, throttle: None, hits: &[] }).unwrap()
     };
     let list = |id: &str| vec![id.to_owned()];
     let expected =
@@ -150,7 +152,7 @@ fn what_cannot_be_stored_changes_nothing() {
         (run(3600, 1, Status::Failed), &one[..], "a run with the status `failed` has no findings"),
         (nobody, &one[..], "there is no schedule `b` in the store"),
     ] {
-        let outcome = Outcome { run: &run, findings, throttle: None };
+        let outcome = Outcome { run: &run, findings, throttle: None, hits: &[] };
         let error = store.finish_run(&outcome).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
@@ -169,4 +171,45 @@ fn what_is_old_is_removed() {
     assert_eq!(store.remove_before(Moment(3 * 3600)).unwrap(), 2);
     assert_eq!(store.reader().runs(Moment(0)).unwrap().len(), 2);
     assert_eq!((findings(&store).len(), done(&store)), (2, Moment(4 * 3600)));
+}
+
+#[test]
+fn lists_of_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    store.set_schedule(&schedule("b", true), Moment(0)).unwrap();
+    end(&mut store, &run(3600, 1, Status::Failed));
+    end(&mut store, &run(3600, 2, Status::Done));
+    end(&mut store, &run(7200, 1, Status::Done));
+    end(&mut store, &run(3600, 3, Status::Late));
+    end(&mut store, &RunRecord { schedule: "b".into(), ..run(3600, 1, Status::Skipped) });
+    let missed = Missed {
+        schedule: "b".into(),
+        first: Moment(7200),
+        last: Moment(14_400),
+        firings: 3,
+        interval: None,
+        reason: Reason::BeyondLookBack,
+    };
+    store.record_missed(&missed).unwrap();
+    let shown = |runs: Vec<StoredRun>| -> Vec<String> {
+        let line = |run: &StoredRun| format!("{} {} {}", run.schedule, run.nominal.0, run.attempt);
+        runs.iter().map(line).collect()
+    };
+    let of = |since, most| shown(store.reader().runs_of("a", Moment(since), most).unwrap());
+    assert_eq!(of(0, 9), ["a 7200 1", "a 3600 3", "a 3600 2", "a 3600 1"]);
+    assert_eq!((of(0, 2), of(3601, 9)), (of(0, 9)[..2].to_vec(), vec!["a 7200 1".to_owned()]));
+    assert_eq!(shown(store.reader().last_runs().unwrap()), ["a 7200 1", "b 14400 0"]);
+    let counts = |schedule: &str, [done, late, failed, skipped, gap]: [u64; 5]| RunCounts {
+        schedule: schedule.into(),
+        done,
+        late,
+        failed,
+        skipped,
+        gap,
+    };
+    let (a, b) = (counts("a", [2, 1, 1, 0, 0]), counts("b", [0, 0, 0, 1, 3]));
+    assert_eq!(store.reader().run_counts(Moment(0)).unwrap(), [a, b]);
+    let (a, b) = (counts("a", [1, 0, 0, 0, 0]), counts("b", [0, 0, 0, 0, 3]));
+    assert_eq!(store.reader().run_counts(Moment(7200)).unwrap(), [a, b]);
 }
