@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use spilltrail_lake::{Wal, WalOptions, WalReader};
-use spilltrail_server::hec::{Collector, LogAudit, Options, Token, TokenHash, Tokens, WalInbox};
-use spilltrail_server::{Plain, ServeOptions, serve};
+use spilltrail_server::hec::{Collector, Options, Token, Tokens, WalInbox};
+use spilltrail_server::{LogAudit, Plain, ServeOptions, TokenHash, serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -88,7 +88,8 @@ fn main() -> Result<(), Failure> {
     let path = folder.path().join("wal.sqlite");
     let inbox = Arc::new(WalInbox::new(Arc::new(Wal::open(&path, WalOptions::default())?)));
     let tokens = Tokens::new(vec![Token::new("t", TokenHash::of("t"), 0)])?;
-    let collector = Collector::new(inbox, tokens, Box::new(LogAudit), Options::new(|| 0));
+    let collector =
+        Collector::new(inbox, tokens, Arc::new(LogAudit), Arc::default(), Options::new(|| 0));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
     let address = listener.local_addr()?;

@@ -1,9 +1,20 @@
 //! The HTTP edge.
 //!
 //! [`hec`] takes events from the senders of Splunk's HTTP Event Collector. [`serve()`] serves its router, or
-//! any other one, on a listener.
+//! any other one, on a listener, plainly or with [`tls`].
 
+pub mod api;
+mod audit;
+mod files;
+mod health;
 pub mod hec;
+mod metrics;
+mod secret;
 mod serve;
+pub mod tls;
 
-pub use serve::{Plain, ServeOptions, Wire, serve};
+pub use audit::{Audit, Change, LogAudit, Part, Refusal, RefusalReason};
+pub use health::{PartState, Readiness};
+pub use metrics::{Delivered, METRICS_TYPE, Metrics, Task};
+pub use secret::{SecretError, TokenHash, new_token};
+pub use serve::{ClientAddress, Plain, ServeOptions, Wire, serve};

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +22,17 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::hec::ClientAddress;
-
 /// The most bytes of the head of a request, and of what is read of a body at once.
 const BUFFER: usize = 64 << 10;
 
 /// For how long no connection is accepted after that failed, as it does without free descriptors.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// What is between TCP and HTTP. TLS would be another implementation.
+/// The address of the client, as an extension of a request. [`serve`] adds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub SocketAddr);
+
+/// What is between TCP and HTTP: nothing, as in [`Plain`], or TLS, as in [`crate::tls::TlsWire`].
 pub trait Wire: Send + Sync + 'static {
     /// The stream of requests.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;

@@ -7,10 +7,10 @@ use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::audit::RefusalReason;
 use super::query::Query;
 use super::reply::Code;
 use super::tokens::{Token, Tokens};
+use crate::audit::RefusalReason;
 
 /// A request that is refused for its token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +91,8 @@ pub(crate) fn secret<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::tokens::TokenHash;
     use super::*;
+    use crate::secret::TokenHash;
 
     fn token(name: &str) -> Token {
         Token::new(name, TokenHash::of(name), 0)

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::inbox::Stored;
 use super::reply::Code;
-use super::tokens::TokenHash;
+use crate::secret::TokenHash;
 
 /// How often idle channels are looked for, apart from when there is no place left.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);

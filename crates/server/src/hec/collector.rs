@@ -1,7 +1,6 @@
 //! The collector: its state, its settings and its routes.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,7 +16,6 @@ use futures::FutureExt;
 use spilltrail_lake::MAX_BATCH_BYTES;
 use tokio::sync::Semaphore;
 
-use super::audit::{Audit, Limited};
 use super::body::BodyOptions;
 use super::budget::Budget;
 use super::channels::{AckOptions, Channels};
@@ -25,10 +23,8 @@ use super::handlers;
 use super::inbox::Inbox;
 use super::reply::{Code, Reply};
 use super::tokens::Tokens;
-
-/// The address of the client, as an extension of a request. [`crate::serve()`] adds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress(pub SocketAddr);
+use crate::audit::{Audit, Limited};
+use crate::metrics::Metrics;
 
 /// How the collector works.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +66,7 @@ impl Options {
 pub struct Collector {
     pub(super) inbox: Arc<dyn Inbox>,
     pub(super) audit: Limited,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) options: Options,
     pub(super) channels: Arc<Channels>,
     pub(super) budget: Arc<Budget>,
@@ -85,18 +82,20 @@ impl fmt::Debug for Collector {
 }
 
 impl Collector {
-    /// Creates a collector that gives events to `inbox`.
+    /// Creates a collector that gives events to `inbox`, tells of refused tokens, and counts what it does.
     #[must_use]
     pub fn new(
         inbox: Arc<dyn Inbox>,
         tokens: Tokens,
-        audit: Box<dyn Audit>,
+        audit: Arc<dyn Audit>,
+        metrics: Arc<Metrics>,
         mut options: Options,
     ) -> Arc<Self> {
         options.max_event = options.max_event.min(MAX_BATCH_BYTES);
         Arc::new(Self {
             inbox,
             audit: Limited::new(audit),
+            metrics,
             options,
             channels: Arc::new(Channels::new(options.ack)),
             budget: Arc::new(Budget::new(options.max_memory)),
@@ -192,6 +191,7 @@ async fn dispatch(collector: &Collector, route: Route, request: Request) -> Resp
         Route::Ack => handlers::ack(collector, request).await,
         Route::Health => handlers::health(collector, &request),
     };
+    collector.metrics.hec_request(reply.number());
     reply.response()
 }
 

@@ -10,11 +10,10 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::Deserialize;
 
-use super::audit::Refusal;
 use super::auth::{Refused, authorize, secret};
 use super::body::{BodyOptions, BodyReader};
 use super::channels::{ChannelKey, Place};
-use super::collector::{ClientAddress, Collector};
+use super::collector::Collector;
 use super::envelope::{Envelope, Names};
 use super::ingest::{Arrived, Ingest, NotTaken};
 use super::query::Query;
@@ -22,6 +21,8 @@ use super::reply::{Code, Reply};
 use super::split::Splitter;
 use super::time::microseconds;
 use super::tokens::{Token, Tokens};
+use crate::audit::{Part, Refusal};
+use crate::serve::ClientAddress;
 
 /// The header that names a channel.
 const CHANNEL: &str = "x-splunk-request-channel";
@@ -92,7 +93,8 @@ async fn take_body(
     let share = collector.budget.share();
     let limits = (options.max_event, options.part_bytes);
     let received = (options.clock)();
-    let mut ingest = Ingest::new(&*collector.inbox, token, share, limits, received);
+    let to = (&*collector.inbox, &collector.metrics);
+    let mut ingest = Ingest::new(to, token, share, limits, received);
     let taken = match form {
         Form::Event => {
             // Escapes make the text of an event longer than it is.
@@ -315,7 +317,9 @@ fn admitted<'a>(
         Ok(token) => Ok((query, token)),
         Err(Refused { code, reason, token }) => {
             let address = parts.extensions.get::<ClientAddress>().map(|address| address.0.ip());
-            collector.audit.refused(Refusal { address, reason, token, untold: 0 }, Instant::now());
+            let part = Part::Collector;
+            let refusal = Refusal { part, address, reason, token, untold: 0 };
+            collector.audit.refused(refusal, Instant::now());
             Err(code.into())
         }
     }

@@ -4,6 +4,8 @@
 //! is several, each of which is stored before more is read, so that memory is bounded. If it fails later,
 //! the parts before are stored.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use spilltrail_lake::{BatchBuilder, BatchError, Commit, Event, Origin};
 
@@ -12,6 +14,7 @@ use super::envelope::Names;
 use super::inbox::{Inbox, InboxError, Stored};
 use super::reply::{Code, Reply};
 use super::tokens::Token;
+use crate::metrics::Metrics;
 
 /// The most origins of a part: each is a batch of its own.
 const MAX_ORIGINS: usize = 1000;
@@ -30,6 +33,7 @@ pub(crate) struct Arrived<'a> {
 /// The events of one request.
 pub(crate) struct Ingest<'a> {
     inbox: &'a dyn Inbox,
+    metrics: &'a Arc<Metrics>,
     token: &'a Token,
     /// The most bytes of an event.
     max_event: usize,
@@ -45,6 +49,8 @@ pub(crate) struct Ingest<'a> {
     bytes: usize,
     /// The number of events that were taken.
     count: u64,
+    /// The number of events that were given to the store.
+    given: u64,
     /// The number of events that are stored.
     stored: u64,
 }
@@ -59,7 +65,7 @@ pub(crate) enum NotTaken {
 
 impl<'a> Ingest<'a> {
     pub(crate) fn new(
-        inbox: &'a dyn Inbox,
+        (inbox, metrics): (&'a dyn Inbox, &'a Arc<Metrics>),
         token: &'a Token,
         share: Share,
         (max_event, part_bytes): (usize, usize),
@@ -67,6 +73,7 @@ impl<'a> Ingest<'a> {
     ) -> Self {
         Self {
             inbox,
+            metrics,
             token,
             max_event,
             part_bytes,
@@ -76,6 +83,7 @@ impl<'a> Ingest<'a> {
             last: 0,
             bytes: 0,
             count: 0,
+            given: 0,
             stored: 0,
         }
     }
@@ -196,7 +204,14 @@ impl<'a> Ingest<'a> {
             return Ok(Box::pin(std::future::ready(Ok(()))));
         }
         let commit = Commit { batches, marks: Vec::new(), received: self.received };
-        self.inbox.append(commit).map_err(|error| self.refused(&error))
+        let events = self.count - std::mem::replace(&mut self.given, self.count);
+        let answer = self.inbox.append(commit);
+        let answer = answer.inspect_err(|_| self.metrics.hec_refused());
+        let answer = answer.map_err(|error| self.refused(&error))?;
+        // Nobody may ever ask for the answer, so that commits count when they are taken.
+        self.metrics.hec_taken(events, size.0 as u64);
+        let metrics = self.metrics.clone();
+        Ok(Box::pin(async move { answer.await.inspect_err(|_| metrics.hec_refused()) }))
     }
 
     /// Returns the answer to a request that cannot be stored. If parts of it are, it tells the number of the

@@ -32,7 +32,6 @@
 //!
 //! Whoever gets no answer, or 5xx, can send again; then events can come twice, as in Splunk.
 
-mod audit;
 mod auth;
 mod body;
 mod budget;
@@ -48,10 +47,11 @@ mod split;
 mod time;
 mod tokens;
 
-pub use audit::{Audit, LogAudit, Refusal, RefusalReason};
 pub use body::BodyOptions;
+pub(crate) use body::BodyReader;
 pub use channels::AckOptions;
-pub use collector::{ClientAddress, Collector, Options};
+pub use collector::{Collector, Options};
 pub use inbox::{Inbox, InboxError, Stored, WalInbox};
 pub use reply::Code;
-pub use tokens::{DEFAULT_INDEX, Token, TokenError, TokenHash, Tokens, is_index, new_token};
+pub(crate) use reply::Reply;
+pub use tokens::{DEFAULT_INDEX, Token, TokenError, Tokens, is_index};

@@ -158,6 +158,15 @@ impl Reply {
     pub(crate) const TOO_SLOW: Self =
         Self::Http { status: StatusCode::REQUEST_TIMEOUT, text: "The request came too slowly" };
 
+    /// Returns the number of the code.
+    pub(crate) fn number(&self) -> u16 {
+        match self {
+            Self::Hec { code, .. } => code.parts().0,
+            Self::Acks(_) => Code::Success.parts().0,
+            Self::Http { status, .. } => status.as_u16(),
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Hec { code, .. } => {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use spilltrail_server::hec::{Audit, Collector, Inbox, Options, Refusal, Token, TokenHash, Tokens};
-use spilltrail_server::{Plain, ServeOptions, serve};
+use spilltrail_server::hec::{Collector, Inbox, Options, Token, Tokens};
+use spilltrail_server::{Audit, Change, Metrics, Plain, Refusal, ServeOptions, TokenHash, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -20,6 +20,7 @@ pub(crate) const NOW: i64 = 1_700_000_000_000_000;
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) collector: Arc<Collector>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) refusals: Arc<Mutex<Vec<Refusal>>>,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
@@ -30,6 +31,10 @@ struct Told(Arc<Mutex<Vec<Refusal>>>);
 impl Audit for Told {
     fn refused(&self, refusal: Refusal) {
         self.0.lock().unwrap().push(refusal);
+    }
+
+    fn changed(&self, change: Change) {
+        panic!("the collector changes nothing: {change:?}");
     }
 }
 
@@ -68,8 +73,9 @@ impl Server {
         serving: ServeOptions,
     ) -> Self {
         let refusals = Arc::new(Mutex::new(Vec::new()));
-        let audit = Box::new(Told(refusals.clone()));
-        let collector = Collector::new(inbox, tokens(), audit, options);
+        let metrics = Arc::new(Metrics::new());
+        let audit = Arc::new(Told(refusals.clone()));
+        let collector = Collector::new(inbox, tokens(), audit, metrics.clone(), options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -80,7 +86,7 @@ impl Server {
             };
             serve(listener, Plain, router, serving, stopped).await;
         });
-        Self { address, collector, refusals, stop: Some(stop), served }
+        Self { address, collector, metrics, refusals, stop: Some(stop), served }
     }
 
     /// Stops the server, and returns when it has stopped.

@@ -1,7 +1,8 @@
 //! Every code of the protocol, with its status and text. The table is that of Splunk's page
 //! "Troubleshoot HTTP Event Collector".
 
-use spilltrail_server::hec::{InboxError, RefusalReason};
+use spilltrail_server::RefusalReason;
+use spilltrail_server::hec::InboxError;
 
 use crate::client::{CHANNEL, Server, options};
 use crate::store::{Step, TestInbox};

@@ -258,3 +258,28 @@ async fn the_answer_waits_for_the_disk() {
     assert_eq!(inbox.texts(), ["1"]);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_and_refused_is_counted() {
+    let inbox = TestInbox::new(&[Step::Store, Step::Refuse(InboxError::Busy)]);
+    let server = Server::start(inbox.clone(), options()).await;
+    for (token, body, code) in
+        [("good", "a\nb\nc", 200), ("good", "d", 503), ("bad", "e", 403), ("ack", "f", 200)]
+    {
+        let answer = server.post(token, "/services/collector/raw", body).await;
+        assert_eq!(answer.status, code, "{body}");
+    }
+    let metrics = server.metrics.clone();
+    server.stop().await;
+    let text = metrics.text();
+    for line in [
+        "spilltrail_hec_requests_total{code=\"0\"} 2",
+        "spilltrail_hec_requests_total{code=\"9\"} 1",
+        "spilltrail_hec_requests_total{code=\"4\"} 1",
+        "spilltrail_hec_events_total 4",
+        "spilltrail_hec_commits_total 2",
+        "spilltrail_hec_commits_refused_total 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}

@@ -1,8 +1,8 @@
-//! Telling of requests that were refused for their token.
+//! Telling of requests that were refused, and of changes that were made.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often one address is told of.
@@ -11,7 +11,16 @@ const EVERY: Duration = Duration::from_secs(1);
 /// The number of addresses that are told apart. More of them share the limit, and no more memory is used.
 const SLOTS: usize = 1024;
 
-/// Why a token was refused.
+/// The part of the server that refused a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The collector of events.
+    Collector,
+    /// The API, and what tells how the server is.
+    Api,
+}
+
+/// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalReason {
     /// There is none.
@@ -24,11 +33,19 @@ pub enum RefusalReason {
     Disabled,
     /// The token is in the query, and may not be there.
     InQuery,
+    /// Too many requests from the address were refused before.
+    TooManyTries,
+    /// The request is for a host that is not this server.
+    WrongHost,
+    /// A page of another server sent the request.
+    WrongOrigin,
 }
 
-/// A request that was refused for its token.
+/// A request that was refused for its token, or for where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
+    /// The part that refused it.
+    pub part: Part,
     /// The address of the client; `None` if it did not come over a network.
     pub address: Option<IpAddr>,
     /// Why.
@@ -39,28 +56,51 @@ pub struct Refusal {
     pub untold: u64,
 }
 
-/// Is told of refused tokens, at most once a second for an address.
+/// A change that a request made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Who made it, as the request says.
+    pub who: String,
+    /// The address of the client; `None` if it did not come over a network.
+    pub address: Option<IpAddr>,
+    /// The id of the request, which is in its answer and in the log.
+    pub request: String,
+    /// The name of the operation, as in the document that describes the API.
+    pub operation: &'static str,
+    /// The path of the request.
+    pub path: String,
+}
+
+/// Is told of refused requests, at most once a second for an address, and of each change.
 pub trait Audit: Send + Sync + 'static {
     /// Takes note of a refusal. It must not block.
     fn refused(&self, refusal: Refusal);
+
+    /// Takes note of a change. It must not block.
+    fn changed(&self, change: Change);
 }
 
-/// Writes refusals to the log of the program.
+/// Writes refusals and changes to the log of the program.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogAudit;
 
 impl Audit for LogAudit {
     fn refused(&self, refusal: Refusal) {
-        let Refusal { address, reason, token, untold } = refusal;
+        let Refusal { part, address, reason, token, untold } = refusal;
         log::warn!(
-            "a request was refused: {reason:?}, from {address:?}, token {token:?}, {untold} more"
+            "{part:?} refused a request: {reason:?}, from {address:?}, token {token:?}, {untold} more"
         );
+    }
+
+    fn changed(&self, change: Change) {
+        let Change { who, address, request, operation, path } = change;
+        log::info!("{request}: `{who}` at {address:?} made a change: {operation} {path:?}");
     }
 }
 
 /// Limits how often an address is told of.
 pub(crate) struct Limited {
-    audit: Box<dyn Audit>,
+    audit: Arc<dyn Audit>,
     slots: Mutex<Vec<Slot>>,
     /// Random, so that nobody can choose addresses that share a slot with others.
     hasher: RandomState,
@@ -73,7 +113,7 @@ struct Slot {
 }
 
 impl Limited {
-    pub(crate) fn new(audit: Box<dyn Audit>) -> Self {
+    pub(crate) fn new(audit: Arc<dyn Audit>) -> Self {
         let slots = Mutex::new(vec![Slot::default(); SLOTS]);
         Self { audit, slots, hasher: RandomState::new() }
     }
@@ -107,14 +147,17 @@ mod tests {
         fn refused(&self, refusal: Refusal) {
             self.0.lock().unwrap().send(refusal).unwrap();
         }
+
+        fn changed(&self, _: Change) {}
     }
 
     #[test]
     fn each_address_is_told_of_once_a_second() {
         let (sender, told) = channel();
-        let limited = Limited::new(Box::new(Told(Mutex::new(sender))));
+        let limited = Limited::new(Arc::new(Told(Mutex::new(sender))));
         let start = Instant::now();
         let refusal = |untold| Refusal {
+            part: Part::Collector,
             address: Some([10, 0, 0, 1].into()),
             reason: RefusalReason::Unknown,
             token: None,
@@ -131,12 +174,12 @@ mod tests {
     #[test]
     fn many_addresses() {
         let (sender, told) = channel();
-        let limited = Limited::new(Box::new(Told(Mutex::new(sender))));
+        let limited = Limited::new(Arc::new(Told(Mutex::new(sender))));
         let now = Instant::now();
         for number in 0..10_000_u32 {
             let address = Some(IpAddr::from(number.to_be_bytes()));
-            let reason = RefusalReason::Missing;
-            limited.refused(Refusal { address, reason, token: None, untold: 0 }, now);
+            let (part, reason) = (Part::Api, RefusalReason::Missing);
+            limited.refused(Refusal { part, address, reason, token: None, untold: 0 }, now);
         }
         let told = told.try_iter().count();
         assert!((SLOTS / 2..=SLOTS).contains(&told), "{told}");

@@ -1,0 +1,173 @@
+//! The API: findings, schedules, searches and how the server is, as JSON over HTTP.
+//!
+//! [`Api`] has the routes. The application hands it what it needs as [`ApiParts`].
+//!
+//! - Every operation is a row of a table ([`operation`]): its path, parameters, types and errors. Requests
+//!   are checked by the table, and the document that describes the API is made from it.
+//! - Who may ask is decided in [`access`]; a request that has passed it, and whose parameters are read, is an
+//!   [`request::Asked`].
+//! - An answer that is an error has one shape ([`errors`]). None has a status of 5xx for what the request says.
+
+mod access;
+mod dispatch;
+mod errors;
+mod jobs;
+mod limits;
+mod openapi;
+pub(crate) mod operation;
+mod readers;
+pub(crate) mod request;
+mod searches;
+mod token;
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::any;
+use spilltrail_schedule::Moment;
+use tokio::sync::Semaphore;
+
+use self::access::Access;
+pub use self::access::AccessOptions;
+use self::jobs::Jobs;
+pub use self::jobs::{
+    JobOptions, JobState, More, SearchFailure, SearchMessage, SearchOutput, SearchProgress,
+    SearchRequest, SearchSeverity, Searches,
+};
+use self::operation::Operation;
+pub use self::readers::Readers;
+pub use self::token::{ApiToken, ApiTokenError};
+use crate::audit::Audit;
+use crate::health::{self, Readiness};
+use crate::metrics::Metrics;
+use crate::secret::TokenHash;
+
+/// What the API is made of.
+pub struct ApiParts {
+    /// Who may ask, and how often.
+    pub access: AccessOptions,
+    /// Is told of refused requests, and of changes.
+    pub audit: Arc<dyn Audit>,
+    /// Counts requests, and is shown at `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// Tells whether the server can do its work.
+    pub readiness: Arc<dyn Readiness>,
+    /// Reads the store.
+    pub readers: Arc<Readers>,
+    /// Runs searches.
+    pub searches: Arc<dyn Searches>,
+    /// The limits of searches.
+    pub jobs: JobOptions,
+    /// Returns the time in microseconds since the epoch.
+    pub clock: fn() -> i64,
+}
+
+impl fmt::Debug for ApiParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiParts").field("access", &self.access).finish_non_exhaustive()
+    }
+}
+
+/// The API of a server.
+pub struct Api {
+    access: Access,
+    max_body: u64,
+    requests: Semaphore,
+    audit: Arc<dyn Audit>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) readiness: Arc<dyn Readiness>,
+    readers: Arc<Readers>,
+    jobs: Arc<Jobs>,
+    clock: fn() -> i64,
+    /// The document that describes the API, as JSON.
+    document: String,
+    /// Tells the ids of requests of this process from those of others.
+    process: u32,
+    /// The number of requests so far.
+    count: AtomicU64,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("access", &self.access).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// Creates the API.
+    #[must_use]
+    pub fn new(parts: ApiParts) -> Arc<Self> {
+        let ApiParts { access, audit, metrics, readiness, readers, searches, jobs, clock } = parts;
+        Arc::new(Self {
+            max_body: access.max_body,
+            requests: Semaphore::new(access.max_requests.min(Semaphore::MAX_PERMITS)),
+            access: Access::new(&access, audit.clone(), metrics.clone()),
+            jobs: Jobs::new(searches, metrics.clone(), jobs),
+            audit,
+            metrics,
+            readiness,
+            readers,
+            clock,
+            document: openapi::document(&operations()),
+            process: RandomState::new().hash_one(0) as u32,
+            count: AtomicU64::new(0),
+        })
+    }
+
+    /// Replaces the token. Requests that were let in before go on.
+    pub fn set_token(&self, token: TokenHash) {
+        self.access.set_token(token);
+    }
+
+    /// Returns the routes: all below `/api`, and `/healthz`, `/readyz` and `/metrics`. They can be merged
+    /// with those of the collector.
+    pub fn router(self: &Arc<Self>) -> Router {
+        let mut router = Router::new();
+        for (path, operations) in by_path() {
+            let api = self.clone();
+            let operations: Arc<[&'static Operation]> = operations.into();
+            router = router.route(
+                path,
+                any(move |request: Request| dispatch::answer(api, operations, request)),
+            );
+        }
+        for path in ["/api", "/api/", "/api/{*rest}"] {
+            let api = self.clone();
+            let none: Arc<[&'static Operation]> = Arc::default();
+            router = router
+                .route(path, any(move |request: Request| dispatch::answer(api, none, request)));
+        }
+        router
+    }
+
+    /// Returns the time.
+    pub(crate) fn now(&self) -> Moment {
+        Moment((self.clock)().div_euclid(1_000_000))
+    }
+
+    /// Returns an id that no other request has.
+    fn next_id(&self) -> String {
+        format!("{:08x}-{:x}", self.process, self.count.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Returns all operations.
+fn operations() -> Vec<&'static Operation> {
+    [health::OPERATIONS, searches::OPERATIONS, openapi::OPERATIONS].into_iter().flatten().collect()
+}
+
+/// Returns the operations of each path.
+fn by_path() -> Vec<(&'static str, Vec<&'static Operation>)> {
+    let mut found: Vec<(&'static str, Vec<&'static Operation>)> = Vec::new();
+    for operation in operations() {
+        match found.iter_mut().find(|(path, _)| *path == operation.path) {
+            Some((_, operations)) => operations.push(operation),
+            None => found.push((operation.path, vec![operation])),
+        }
+    }
+    found
+}
