@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::error::{DeliveryError, Reason};
 use crate::output::Mistake;
-use crate::{Message, Receipt, document};
+use crate::{Clients, Message, Receipt, document};
 
 /// How often the file is opened again because another program moved it away meanwhile.
 const MOST_OPENINGS: usize = 5;
@@ -35,14 +35,19 @@ impl FileOutput {
         Err(Mistake::of_key("path", "the path of a file, from the root", help))
     }
 
-    pub(crate) async fn deliver(&self, message: &Message) -> Result<Receipt, DeliveryError> {
+    pub(crate) async fn deliver(
+        &self,
+        message: &Message,
+        clients: &Clients,
+    ) -> Result<Receipt, DeliveryError> {
         let mut line = document::document(message);
         line.push(b'\n');
         let bytes = line.len();
         let path = self.path.clone();
         let task = tokio::task::spawn_blocking(move || append(&path, &line));
-        let appended =
-            task.await.unwrap_or_else(|error| Err(Failure::File(io::Error::other(error))));
+        // A file can be on a server that is gone.
+        let appended = clients.within(async { Ok(task.await) }).await?;
+        let appended = appended.unwrap_or_else(|error| Err(Failure::File(io::Error::other(error))));
         let path = self.path.clone();
         match appended {
             Ok(()) => Ok(Receipt { detail: format!("appended to `{}`", path.display()), bytes }),
@@ -184,6 +189,7 @@ mod tests {
     async fn lines_are_appended_and_survive_rotation() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("findings.ndjson");
+        let clients = Clients::for_tests(&[]);
         let old = folder.path().join("findings.ndjson.1");
         let output = FileOutput { path: path.clone() };
         let [one, two, three] = ["1", "2", "3"].map(|id| Message {
@@ -191,16 +197,16 @@ mod tests {
             description: "a\nb".to_owned(),
             ..example()
         });
-        let receipt = output.deliver(&one).await.unwrap();
+        let receipt = output.deliver(&one, &clients).await.unwrap();
         assert_eq!(receipt.bytes as u64, fs::metadata(&path).unwrap().len());
-        output.deliver(&two).await.unwrap();
+        output.deliver(&two, &clients).await.unwrap();
         fs::rename(&path, &old).unwrap();
-        output.deliver(&three).await.unwrap();
+        output.deliver(&three, &clients).await.unwrap();
         assert_eq!(lines(&old), [document(&one), document(&two)]);
         assert_eq!(lines(&path), [document(&three)]);
         // A program that copies and empties the file instead.
         File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
-        output.deliver(&one).await.unwrap();
+        output.deliver(&one, &clients).await.unwrap();
         assert_eq!(lines(&path), [document(&one)]);
     }
 
@@ -246,6 +252,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_written_is_told() {
         let folder = tempfile::tempdir().unwrap();
+        let clients = Clients::for_tests(&[]);
         let locked = folder.path().join("locked");
         let holder = File::create(&locked).unwrap();
         holder.lock().unwrap();
@@ -254,7 +261,7 @@ mod tests {
             (folder.path().to_owned(), "it is not a regular file"),
             (locked, "is locked by another program"),
         ] {
-            let error = FileOutput { path }.deliver(&example()).await.unwrap_err();
+            let error = FileOutput { path }.deliver(&example(), &clients).await.unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
             assert!(error.is_retry());
         }

@@ -126,9 +126,11 @@ fn failed(error: reqwest::Error, peer: &str, secrets: &[&str]) -> DeliveryError 
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
     use crate::clients::Limits;
-    use crate::loopback::{Answer, Server};
+    use crate::loopback::{Answer, Server, tls_acceptor};
 
     /// Five minutes before the date in the cases below.
     pub(crate) const NOW: i64 = 1_445_412_180;
@@ -220,5 +222,27 @@ pub(crate) mod tests {
         let error = send(&silent, &clients).await.unwrap_err();
         assert!(error.is_retry(), "{error}");
         assert_eq!(error.to_string(), "no answer within the time limit");
+    }
+
+    #[tokio::test]
+    async fn certificates_are_verified() {
+        let (acceptor, _) = tls_acceptor();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            acceptor.accept(stream).await.is_err()
+        });
+        let request = Post {
+            url: url.parse().unwrap(),
+            headers: HeaderMap::new(),
+            body: b"{}".to_vec(),
+            secrets: Vec::new(),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let error = post(request, now, &Clients::for_tests(&[])).await.unwrap_err();
+        assert!(error.is_retry());
+        assert!(error.to_string().contains("certificate"), "{error}");
+        assert!(server.await.unwrap());
     }
 }

@@ -61,7 +61,7 @@ pub struct Receipt {
 }
 
 /// Makes one attempt to deliver a message. The filter of the output is not asked. `now` is the time of
-/// the attempt.
+/// the attempt. If it is dropped before it ends, the message may still be delivered.
 ///
 /// # Errors
 /// Says whether another attempt can succeed; [`next_attempt`] says when.
@@ -78,7 +78,44 @@ pub async fn deliver(
         Target::Teams(teams) => teams.deliver(message, now, clients).await,
         Target::PagerDuty(pagerduty) => pagerduty.deliver(message, now, clients).await,
         Target::Syslog(syslog) => syslog.deliver(message, clients).await,
-        Target::File(file) => file.deliver(message).await,
+        Target::File(file) => file.deliver(message, clients).await,
         Target::Smtp(smtp) => smtp.deliver(message, now, clients).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::tests::example;
+
+    #[tokio::test]
+    async fn deliveries() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f").display().to_string();
+        let clients = Clients::for_tests(&[]);
+        for (target, expected) in [
+            (format!("file = {{ path = '{path}' }}"), Ok(format!("appended to `{path}`"))),
+            (
+                "file = { path = 'f' }".to_owned(),
+                Err(
+                    "output `a`: the value of `path` cannot be used: expected the path of a file, \
+                     from the root",
+                ),
+            ),
+            (
+                "slack = { url_env = 'NONE' }".to_owned(),
+                Err("environment variable `NONE` of key `url_env` is not set, or is empty"),
+            ),
+        ] {
+            let output: Output = toml::from_str(&format!("name = 'a'\n{target}")).unwrap();
+            let delivered = deliver(&output, &example(), Timestamp::UNIX_EPOCH, &clients).await;
+            match delivered {
+                Ok(receipt) => assert_eq!(Ok(receipt.detail), expected, "{target}"),
+                Err(error) => {
+                    assert!(!error.is_retry());
+                    assert_eq!(expected, Err(error.to_string().as_str()), "{target}");
+                }
+            }
+        }
     }
 }

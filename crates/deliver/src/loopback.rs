@@ -1,4 +1,5 @@
-//! A small HTTP server for tests: it answers as it is told, and records requests.
+//! A small HTTP server for tests: it answers as it is told, and records requests. And a certificate
+//! that nobody trusts.
 
 use std::sync::Arc;
 
@@ -6,6 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
 /// What the server does with one connection.
 #[derive(Debug)]
@@ -128,4 +132,17 @@ async fn read(stream: &mut TcpStream) -> Request {
         stream.read_buf(&mut request.body).await.unwrap();
     }
     request
+}
+
+/// Returns what accepts TLS as `localhost` with a new certificate, and the certificate in PEM.
+pub(crate) fn tls_acceptor() -> (TlsAcceptor, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key.into())
+        .unwrap();
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }

@@ -102,7 +102,9 @@ impl<'a> SecretKeys<'a> {
             return read_variable(variable_key, name, clients).map(Some);
         }
         let Some(path) = self.file else { return Ok(None) };
-        let text = read_file(path).await.map_err(|source| {
+        // A file can be on a server that is gone.
+        let reading = clients.within(async { Ok(read_file(path).await) });
+        let text = reading.await?.map_err(|source| {
             DeliveryError::retry(Reason::SecretFile {
                 key: file_key,
                 path: path.to_owned(),

@@ -234,6 +234,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::State;
+    use crate::loopback::tls_acceptor;
     use crate::message::tests::example;
 
     fn smtp(keys: &str) -> Smtp {
@@ -450,5 +451,37 @@ pub(crate) mod tests {
         smtp.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await.unwrap_err();
         let received = task.await.unwrap();
         assert!(!received.iter().any(|line| line.starts_with("MAIL")), "{received:?}");
+    }
+
+    #[tokio::test]
+    async fn certificates_are_verified() {
+        let (acceptor, _) = tls_acceptor();
+        for security in ["starttls", "tls"] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let acceptor = acceptor.clone();
+            let server = tokio::spawn(async move {
+                let (stream, _) = listener.accept().await.unwrap();
+                let mut stream = BufReader::new(stream);
+                if security == "starttls" {
+                    let mut line = String::new();
+                    stream.write_all(b"220 mail.example\r\n").await.unwrap();
+                    stream.read_line(&mut line).await.unwrap();
+                    stream.write_all(b"250-mail.example\r\n250 STARTTLS\r\n").await.unwrap();
+                    line.clear();
+                    stream.read_line(&mut line).await.unwrap();
+                    assert_eq!(line, "STARTTLS\r\n");
+                    stream.write_all(b"220 go on\r\n").await.unwrap();
+                }
+                acceptor.accept(stream).await.is_err()
+            });
+            let keys = format!("server = 'localhost'\nport = {port}\nsecurity = '{security}'");
+            let (smtp, clients) = (smtp(&keys), Clients::for_tests(&[]));
+            let result = smtp.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await;
+            let error = result.unwrap_err();
+            assert!(error.is_retry());
+            assert!(error.to_string().contains("certificate"), "{error}");
+            assert!(server.await.unwrap(), "{security}");
+        }
     }
 }

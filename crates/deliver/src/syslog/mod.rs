@@ -183,13 +183,10 @@ async fn send(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tokio::net::TcpListener;
-    use tokio_rustls::TlsAcceptor;
-    use tokio_rustls::rustls::{self, ServerConfig};
 
     use super::*;
+    use crate::loopback::tls_acceptor;
     use crate::message::tests::example;
 
     fn syslog(keys: &str) -> Syslog {
@@ -251,26 +248,17 @@ mod tests {
 
     #[tokio::test]
     async fn frames_over_tls() {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (acceptor, authority) = tls_acceptor();
+        let (_, other) = tls_acceptor();
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
             path.display().to_string()
         };
-        let good = write("good.pem", &made.cert.pem());
-        let wrong = write("wrong.pem", &other.cert.pem());
+        let good = write("good.pem", &authority);
+        let wrong = write("wrong.pem", &other);
         let empty = write("empty.pem", "no certificate");
-        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key.into())
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(async move {
