@@ -126,6 +126,7 @@ mod tests {
             ("*keys", "AWS keys keys", true),
             ("a*b*c", "a-b-b-c", true),
             ("a*b*c", "a-b-b-c-", false),
+            ("*aab", "aaab", true),
             ("abc", "abcd", false),
             ("abcd", "abc", false),
             ("é*", "éa", true),

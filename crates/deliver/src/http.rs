@@ -175,10 +175,13 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn answers_are_judged() {
+        let long = "x".repeat(10_000);
         let date = "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT";
         // What the server answers; whether to retry, after how long; a part of the message.
         for (status, headers, body, retry, after, part) in [
             (400, "", "no_team at /s3cret\r\nnext", false, None, "`no_team at /[secret]  next`"),
+            // Of 4096 characters that are read.
+            (400, "", &long, false, None, "xxx … (3844 more characters)`"),
             (429, "Retry-After: 7", "slow", true, Some(7), "answered with status 429: `slow`"),
             (503, date, "", true, Some(300), "answered with status 503"),
             (500, "", "\u{1b}[2J", true, None, "`\u{fffd}[2J`"),

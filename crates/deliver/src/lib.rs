@@ -6,7 +6,7 @@
 //! that failed is repeated. Messages are delivered at least once: an attempt whose answer was lost is
 //! made again, with the same [`Message::delivery`], by which a receiver can tell.
 //!
-//! - Texts of a log are inert: none breaks out of its place, mentions people, or becomes a link.
+//! - Texts of a log are inert: none breaks out of its place, mentions people, or is read as markup.
 //! - What is sent is smaller than the service's limits, whatever a finding has. Cut texts say so.
 //! - Secrets are in the environment or in files, and in no error and no debug output.
 

@@ -419,6 +419,7 @@ pub(crate) mod tests {
     async fn refusals_have_a_class() {
         // Which line is answered how, and whether another attempt can succeed.
         for (line, answer, retry) in [
+            ("EHLO", "250 mail.example without passwords", false),
             ("AUTH", "535 s3cret is wrong", false),
             ("AUTH", "454 try later", true),
             ("MAIL", "550 no", false),
@@ -448,7 +449,8 @@ pub(crate) mod tests {
         let (port, task) = server(vec![]).await;
         let smtp = smtp(&format!("server = '127.0.0.1'\nport = {port}"));
         let clients = Clients::for_tests(&[]);
-        smtp.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await.unwrap_err();
+        let result = smtp.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await;
+        assert!(!result.unwrap_err().is_retry());
         let received = task.await.unwrap();
         assert!(!received.iter().any(|line| line.starts_with("MAIL")), "{received:?}");
     }
