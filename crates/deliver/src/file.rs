@@ -72,8 +72,12 @@ impl From<io::Error> for Failure {
 
 /// Appends a line to the file, and waits until it is on the disk.
 fn append(path: &Path, line: &[u8]) -> Result<(), Failure> {
-    let (mut file, is_new) = open(path)?;
+    let mut file = open(path)?;
     let length = file.metadata()?.len();
+    if length == 0 {
+        // It may be new, or left by an attempt that ended here.
+        sync_folder(path)?;
+    }
     let mut text = Vec::with_capacity(line.len() + 1);
     if !ends_a_line(&mut file, length)? {
         text.push(b'\n');
@@ -88,23 +92,18 @@ fn append(path: &Path, line: &[u8]) -> Result<(), Failure> {
         }
         return Err(error.into());
     }
-    if is_new {
-        sync_folder(path)?;
-    }
     Ok(())
 }
 
-/// Opens and locks the file that is at the path; also returns whether it is new.
-fn open(path: &Path) -> Result<(File, bool), Failure> {
+/// Opens and locks the file that is at the path.
+fn open(path: &Path) -> Result<File, Failure> {
     for _ in 0..MOST_OPENINGS {
-        let before = match std::fs::metadata(path) {
-            Ok(metadata) => Some(metadata),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => {}
+            // Opening a pipe would wait for whoever reads from it.
+            Ok(_) => return Err(io::Error::other("it is not a regular file").into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
-        };
-        // Opening a pipe would wait for whoever reads from it.
-        if before.as_ref().is_some_and(|metadata| !metadata.is_file()) {
-            return Err(io::Error::other("it is not a regular file").into());
         }
         let file = options().open(path)?;
         match file.try_lock() {
@@ -117,7 +116,7 @@ fn open(path: &Path) -> Result<(File, bool), Failure> {
         // A program that rotates may have moved the file away before it was locked.
         let opened = file.metadata()?;
         if std::fs::metadata(path).is_ok_and(|there| is_same(&there, &opened)) {
-            return Ok((file, before.is_none()));
+            return Ok(file);
         }
     }
     Err(io::Error::other("it is moved away again and again").into())

@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use url::Url;
 
 use crate::error::{DeliveryError, Reason};
+use crate::secret::Secret;
 use crate::{Clients, Receipt, address, text};
 
 /// The most bytes that are read of an answer.
@@ -27,7 +28,7 @@ pub(crate) struct Post<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     /// What no error may repeat, even if the service does.
-    pub(crate) secrets: Vec<&'a str>,
+    pub(crate) secrets: &'a [Secret],
 }
 
 /// Sends a request once.
@@ -42,18 +43,18 @@ pub(crate) async fn post(
 ) -> Result<Receipt, DeliveryError> {
     let peer = address::peer(&post.url);
     let bytes = post.body.len();
+    let secrets: Vec<&str> = post.secrets.iter().flat_map(Secret::with_words).collect();
     let mut headers = post.headers;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let request = clients.http.post(post.url).headers(headers).body(post.body);
-    let sent = clients.within(async {
-        request.send().await.map_err(|error| failed(error, &peer, &post.secrets))
-    });
+    let sent = clients
+        .within(async { request.send().await.map_err(|error| failed(error, &peer, &secrets)) });
     let mut response = sent.await?;
     let status = response.status().as_u16();
     let after = response.headers().get(RETRY_AFTER).and_then(|value| wait(value, now));
     // What was accepted is delivered, whatever becomes of the rest of the answer.
     let answer = read(&mut response).await;
-    let answer = text::fit(&text::redact(&answer, &post.secrets), MOST_QUOTED, text::LINE);
+    let answer = text::fit(&text::redact(&answer, &secrets), MOST_QUOTED, text::LINE);
     match judge(status) {
         Verdict::Delivered => Ok(Receipt { detail: format!("`{peer}` answered {status}"), bytes }),
         Verdict::Retry => {
@@ -168,8 +169,9 @@ pub(crate) mod tests {
 
     async fn send(server: &Server, clients: &Clients) -> Result<Receipt, DeliveryError> {
         let url: Url = format!("{}/s3cret?a=b", server.url()).parse().unwrap();
+        let secrets = [Secret::for_tests("Key s3cret")];
         let request =
-            Post { url, headers: HeaderMap::new(), body: b"{}".to_vec(), secrets: vec!["s3cret"] };
+            Post { url, headers: HeaderMap::new(), body: b"{}".to_vec(), secrets: &secrets };
         post(request, Timestamp::from_second(NOW).unwrap(), clients).await
     }
 
@@ -240,7 +242,7 @@ pub(crate) mod tests {
             url: url.parse().unwrap(),
             headers: HeaderMap::new(),
             body: b"{}".to_vec(),
-            secrets: Vec::new(),
+            secrets: &[],
         };
         let now = Timestamp::UNIX_EPOCH;
         let error = post(request, now, &Clients::for_tests(&[])).await.unwrap_err();

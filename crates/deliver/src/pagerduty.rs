@@ -78,7 +78,7 @@ impl PagerDuty {
         })?;
         let key = self.key().read_required(clients).await?;
         let body = event(message, key.expose()).to_string().into_bytes();
-        let post = Post { url, headers: HeaderMap::new(), body, secrets: vec![key.expose()] };
+        let post = Post { url, headers: HeaderMap::new(), body, secrets: &[key] };
         http::post(post, now, clients).await
     }
 }

@@ -26,6 +26,17 @@ impl Secret {
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Returns the secret and the words in it, such as the token of `Bearer token`: a service that
+    /// repeats a secret may repeat only a part.
+    pub(crate) fn with_words(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.expose()).chain(self.0.split_whitespace())
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -124,19 +135,22 @@ impl<'a> SecretKeys<'a> {
         })
     }
 
-    /// Reads a secret that is an address.
+    /// Reads a secret that is an address. Also returns what no error may repeat: the address, its path
+    /// and its query.
     pub(crate) async fn read_url(
         self,
         clients: &Clients,
         scheme: address::Scheme,
-    ) -> Result<(Url, Secret), DeliveryError> {
+    ) -> Result<(Url, Vec<Secret>), DeliveryError> {
         let secret = self.read_required(clients).await?;
         let url = address::parse(secret.expose(), scheme).map_err(|expected| {
             let [variable, file] = self.keys;
             let key = if self.variable.is_some() { variable } else { file };
             DeliveryError::permanent(Reason::Secret { key, expected })
         })?;
-        Ok((url, secret))
+        let parts = std::iter::once(url.path()).chain(url.query());
+        let parts: Vec<Secret> = parts.map(|part| Secret(part.to_owned())).collect();
+        Ok((url, std::iter::once(secret).chain(parts).collect()))
     }
 }
 

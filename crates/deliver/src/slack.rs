@@ -59,7 +59,7 @@ impl Slack {
     }
 
     /// Reads the address.
-    pub(crate) async fn url(&self, clients: &Clients) -> Result<(Url, Secret), DeliveryError> {
+    pub(crate) async fn url(&self, clients: &Clients) -> Result<(Url, Vec<Secret>), DeliveryError> {
         self.url_keys().read_url(clients, Scheme::Encrypted).await
     }
 
@@ -69,10 +69,9 @@ impl Slack {
         now: Timestamp,
         clients: &Clients,
     ) -> Result<Receipt, DeliveryError> {
-        let (url, secret) = self.url(clients).await?;
-        let secrets = vec![secret.expose(), url.path()];
+        let (url, secrets) = self.url(clients).await?;
         let body = blocks(message).to_string().into_bytes();
-        let post = Post { url: url.clone(), headers: HeaderMap::new(), body, secrets };
+        let post = Post { url, headers: HeaderMap::new(), body, secrets: &secrets };
         http::post(post, now, clients).await
     }
 }

@@ -135,7 +135,7 @@ impl Smtp {
             .map_err(|error| failed(error.to_string()))?;
         let sent = clients.within(async {
             transport.send(mail).await.map_err(|error| {
-                let secrets: Vec<&str> = password.iter().map(Secret::expose).collect();
+                let secrets: Vec<&str> = password.iter().flat_map(Secret::with_words).collect();
                 let detail = text::fit(&text::redact(&error.to_string(), &secrets), 300, LINE);
                 let reason = Reason::Mail { peer: peer.clone(), detail };
                 if error.is_permanent() || error.is_client() {

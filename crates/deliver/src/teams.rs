@@ -53,7 +53,7 @@ impl Teams {
     }
 
     /// Reads the address.
-    pub(crate) async fn url(&self, clients: &Clients) -> Result<(Url, Secret), DeliveryError> {
+    pub(crate) async fn url(&self, clients: &Clients) -> Result<(Url, Vec<Secret>), DeliveryError> {
         self.url_keys().read_url(clients, Scheme::Encrypted).await
     }
 
@@ -63,10 +63,9 @@ impl Teams {
         now: Timestamp,
         clients: &Clients,
     ) -> Result<Receipt, DeliveryError> {
-        let (url, secret) = self.url(clients).await?;
-        let secrets = [secret.expose(), url.path()].into_iter().chain(url.query()).collect();
+        let (url, secrets) = self.url(clients).await?;
         let body = card(message).to_string().into_bytes();
-        let post = Post { url: url.clone(), headers: HeaderMap::new(), body, secrets };
+        let post = Post { url, headers: HeaderMap::new(), body, secrets: &secrets };
         http::post(post, now, clients).await
     }
 }

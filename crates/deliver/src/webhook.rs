@@ -150,8 +150,8 @@ impl Webhook {
                 DeliveryError::permanent(Reason::Secret { key: "url", expected })
             })?,
             None => {
-                let (url, secret) = self.url_keys().read_url(clients, Scheme::Any).await?;
-                secrets.push(secret);
+                let (url, parts) = self.url_keys().read_url(clients, Scheme::Any).await?;
+                secrets.extend(parts);
                 url
             }
         };
@@ -202,8 +202,7 @@ impl Webhook {
                 HeaderValue::from_str(&signature).expect("hexadecimal digits are a header's value"),
             );
         }
-        let secrets = secrets.iter().map(Secret::expose).collect();
-        http::post(Post { url, headers, body, secrets }, now, clients).await
+        http::post(Post { url, headers, body, secrets: &secrets }, now, clients).await
     }
 }
 
@@ -214,7 +213,7 @@ pub(crate) struct Request {
     headers: HeaderMap,
     /// The secret of signatures.
     signing: Option<Secret>,
-    /// All secrets that were read.
+    /// What no error may repeat.
     secrets: Vec<Secret>,
 }
 
@@ -325,17 +324,21 @@ mod tests {
 
     #[tokio::test]
     async fn errors_have_no_secrets() {
-        let server = Server::start(vec![Answer::new(403, "", "t0k3n-1 s1gn-1 is wrong")]).await;
+        let server =
+            Server::start(vec![Answer::new(403, "", "t0k3n-1 s1gn-1 /p4th-1 is wrong")]).await;
         let address = format!("{}/p4th-1", server.url());
         let clients = Clients::for_tests(&[
             ("URL", &address),
             ("S", "s1gn-1"),
-            ("T", "t0k3n-1"),
+            ("T", "Bearer t0k3n-1"),
             ("L", "a\nb"),
         ]);
         let keys = "url_env = 'URL'\nsecret_env = 'S'\nheaders_env = { X-Key = 'T' }";
         let error = webhook(keys).deliver(&example(), now(), &clients).await.unwrap_err();
-        assert!(error.to_string().ends_with("status 403: `[secret] [secret] is wrong`"), "{error}");
+        assert!(
+            error.to_string().ends_with("status 403: `[secret] [secret] [secret] is wrong`"),
+            "{error}"
+        );
         assert!(!error.is_retry());
 
         let keys = "url_env = 'URL'\nheaders_env = { X-Key = 'L' }";
