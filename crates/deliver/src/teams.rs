@@ -1,0 +1,218 @@
+//! Microsoft Teams: an Adaptive Card, posted to a webhook of Workflows.
+//!
+//! All texts of a log are text runs, in which an Adaptive Card reads no Markdown. Its functions, such
+//! as `{{DATE(…)}}`, begin with two braces, which are kept apart.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::address::Scheme;
+use crate::error::DeliveryError;
+use crate::facts::facts;
+use crate::http::{self, Post};
+use crate::output::Mistake;
+use crate::secret::{Secret, SecretKeys};
+use crate::text::{self, Place, json_size};
+use crate::{Clients, Message, Receipt};
+
+/// The most bytes of a title, as all of these sizes in JSON. Together with the names of the parts, they
+/// stay below the 28 KB of a message.
+const MOST_TITLE: usize = 1000;
+/// The most bytes of the description.
+const MOST_DESCRIPTION: usize = 8000;
+/// The most bytes of the value of a fact.
+const MOST_VALUE: usize = 1200;
+/// The most bytes of a link.
+const MOST_LINK: usize = 2000;
+
+const RUN: Place = Place { lines: false, escape, size: json_size };
+const RUN_LINES: Place = Place { lines: true, ..RUN };
+
+/// A channel or chat of Teams. The address of its workflow is a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Teams {
+    /// The environment variable that has the address of the workflow.
+    pub url_env: Option<String>,
+    /// The file that has it.
+    pub url_file: Option<PathBuf>,
+}
+
+impl Teams {
+    fn url_keys(&self) -> SecretKeys<'_> {
+        SecretKeys::new(["url_env", "url_file"], &self.url_env, &self.url_file)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Mistake> {
+        self.url_keys().check_required()
+    }
+
+    /// Reads the address.
+    pub(crate) async fn url(&self, clients: &Clients) -> Result<(Url, Vec<Secret>), DeliveryError> {
+        self.url_keys().read_url(clients, Scheme::Encrypted).await
+    }
+
+    pub(crate) async fn deliver(
+        &self,
+        message: &Message,
+        now: Timestamp,
+        clients: &Clients,
+    ) -> Result<Receipt, DeliveryError> {
+        let (url, secrets) = self.url(clients).await?;
+        let body = card(message).to_string().into_bytes();
+        let post = Post { url, headers: HeaderMap::new(), body, secrets: &secrets };
+        http::post(post, now, clients).await
+    }
+}
+
+/// Returns the body of the request.
+fn card(message: &Message) -> Value {
+    let block = |runs: Vec<Value>| json!({"type": "RichTextBlock", "inlines": runs});
+    let run = |text: String| json!({"type": "TextRun", "text": text});
+    let bold = |text: String| json!({"type": "TextRun", "text": text, "weight": "Bolder"});
+    let title = text::fit(&message.headline(), MOST_TITLE, RUN);
+    let mut body = vec![block(vec![
+        json!({"type": "TextRun", "text": title, "weight": "Bolder", "size": "Medium"}),
+    ])];
+    let description = text::fit(message.description.trim(), MOST_DESCRIPTION, RUN_LINES);
+    // A paragraph for each line would be more bytes for each line, and a log chooses the lines.
+    if !description.is_empty() {
+        body.push(block(vec![run(description)]));
+    }
+    for (label, value) in facts(message) {
+        let value = text::fit(&value, MOST_VALUE, RUN);
+        body.push(block(vec![bold(format!("{label}: ")), run(value)]));
+    }
+    let mut content = json!({
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "msteams": {"width": "Full"},
+        "body": body,
+    });
+    if let Some(link) = message.link.as_ref().filter(|link| link.as_str().len() <= MOST_LINK) {
+        content["actions"] = json!([
+            {"type": "Action.OpenUrl", "title": "Open the finding", "url": link.as_str()},
+        ]);
+    }
+    json!({
+        "type": "message",
+        "attachments": [{
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "contentUrl": null,
+            "content": content,
+        }],
+    })
+}
+
+fn escape(out: &mut String, c: char) {
+    if c == '{' && out.ends_with('{') {
+        // An invisible character that joins words.
+        out.push('\u{2060}');
+    }
+    out.push(c);
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::loopback::{Answer, Server};
+    use crate::message::tests::example;
+
+    #[test]
+    fn shape() {
+        let fact = |label: &str, value: &str| {
+            json!({"type": "RichTextBlock", "inlines": [
+                {"type": "TextRun", "text": format!("{label}: "), "weight": "Bolder"},
+                {"type": "TextRun", "text": value},
+            ]})
+        };
+        let expected = json!({
+            "type": "message",
+            "attachments": [{
+                "contentType": "application/vnd.microsoft.card.adaptive",
+                "contentUrl": null,
+                "content": {
+                    "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                    "type": "AdaptiveCard",
+                    "version": "1.4",
+                    "msteams": {"width": "Full"},
+                    "body": [
+                        {"type": "RichTextBlock", "inlines": [
+                            {"type": "TextRun", "text": "[high] Keys made for mallory", "weight": "Bolder", "size": "Medium"},
+                        ]},
+                        {"type": "RichTextBlock", "inlines": [
+                            {"type": "TextRun", "text": "mallory made access keys for bob"},
+                        ]},
+                        fact("State", "new"),
+                        fact("Severity", "high"),
+                        fact("Detection", "AWS Keys Made (TTP)"),
+                        fact("Time", "2023-11-14T22:13:20.250Z"),
+                        fact("Risk score", "80"),
+                        fact("Risk objects", "mallory (user, 80)"),
+                        fact("Entities", "user=mallory"),
+                        fact("ATT&CK", "T1098, T1136.003"),
+                        fact("Finding", "f-1"),
+                    ],
+                    "actions": [
+                        {"type": "Action.OpenUrl", "title": "Open the finding", "url": "https://spilltrail.example/findings/f-1"},
+                    ],
+                },
+            }],
+        });
+        assert_eq!(card(&example()), expected);
+    }
+
+    #[test]
+    fn functions_are_kept_apart() {
+        for (text, expected) in [
+            ("{{DATE(0)}}", "{\u{2060}{DATE(0)}}"),
+            ("{{{", "{\u{2060}{\u{2060}{"),
+            ("{a} {b}", "{a} {b}"),
+        ] {
+            assert_eq!(text::fit(text, 1000, RUN), expected);
+        }
+    }
+
+    /// Fails if a message of any texts breaks a rule of Teams.
+    pub(crate) fn check_rules(message: &Message) {
+        let card = card(message);
+        let bytes = card.to_string();
+        assert!(bytes.len() <= 28 * 1000, "{}", bytes.len());
+        assert!(!bytes.chars().any(char::is_control));
+        let body = card["attachments"][0]["content"]["body"].as_array().unwrap();
+        for block in body {
+            assert_eq!(block["type"], "RichTextBlock");
+            for run in block["inlines"].as_array().unwrap() {
+                assert_eq!(run["type"], "TextRun");
+                let text = run["text"].as_str().unwrap();
+                assert!(!text.is_empty() && !text.contains("{{"), "{text:?}");
+                assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_are_posted() {
+        let server = Server::start(vec![
+            Answer::new(202, "", ""),
+            Answer::new(401, "", "signature s1gnature is wrong"),
+        ])
+        .await;
+        let address = format!("{}/workflows/1?sig=s1gnature", server.url());
+        let clients = Clients::for_tests(&[("TEAMS", &address)]);
+        let teams: Teams = toml::from_str("url_env = 'TEAMS'").unwrap();
+        teams.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await.unwrap();
+        let [request] = &server.requests().await[..] else { panic!("one request") };
+        assert!(request.head.starts_with("POST /workflows/1?sig=s1gnature HTTP/1.1"));
+        assert_eq!(request.json(), card(&example()));
+
+        let error = teams.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await.unwrap_err();
+        assert!(!error.is_retry());
+    }
+}
