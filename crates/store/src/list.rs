@@ -114,7 +114,7 @@ pub struct Listed {
     pub nominal: Moment,
     /// The nominal time of the oldest run that found it, of those that are kept.
     pub first: Moment,
-    /// How many runs found it, of those that are kept.
+    /// How many runs found it, of those that are kept, with those that no longer do.
     pub runs: u64,
     /// When it happened, in seconds since 1970.
     pub time: Option<f64>,
