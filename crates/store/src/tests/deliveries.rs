@@ -44,6 +44,8 @@ fn deliveries_are_queued_once() {
     assert!(store.queue("mail", 4, &[], Moment(10)).unwrap());
     for (up_to, entries, expected) in [
         (4, &[3][..], "the outbox has no entry 3 after 3 and up to 4"),
+        (4, &[2], "the outbox has no entry 2 after 3 and up to 4"),
+        (5, &[4, 6], "the outbox has no entry 6 after 3 and up to 5"),
         (4, &[4, 5], "the outbox has no entry 5 after 3 and up to 4"),
         (9, &[4, 9], "the outbox has no entry 9 after 3 and up to 9"),
     ] {
