@@ -65,7 +65,10 @@ pub use replay::{
 };
 pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
-pub use serve::{DataFolder, Retention, ServeEvent, ServeOptions, ServeSink, Server};
+pub use serve::{
+    AUDIT, DataFolder, INTERNAL, Journal, Retention, SchedulePlan, ServeEvent, ServeOptions,
+    ServeSink, Server, schedules_of,
+};
 pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;
 pub use spilltrail_source::Labels;

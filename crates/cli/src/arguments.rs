@@ -2,6 +2,7 @@
 
 mod checking;
 mod ingesting;
+mod serving;
 mod testing;
 
 use std::path::PathBuf;
@@ -15,6 +16,10 @@ use spilltrail_source::{Duplicates, EndpointError};
 use crate::{examples, report};
 pub(crate) use checking::{CheckFormat, CheckOptions, FailOn};
 pub(crate) use ingesting::IngestOptions;
+pub(crate) use serving::{
+    DataOptions, Listen, ServeOptions, TokenAddOptions, TokenCommand, TokenListOptions,
+    TokenRemoveOptions, listen,
+};
 pub(crate) use testing::{ReplayOptions, TestFormat, TestOptions};
 
 /// The most threads that read logs.
@@ -75,6 +80,11 @@ pub(crate) enum Command {
     Test(TestOptions),
     /// Bring logs into a lake, which later searches and hunts read.
     Ingest(IngestOptions),
+    /// Keep events that come in, run detections on their schedules, and store what they find.
+    Serve(ServeOptions),
+    /// Make, list and remove the tokens of senders of events.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Write or send logs again as if they happened now.
     Replay(ReplayOptions),
     /// List detections, or show one.

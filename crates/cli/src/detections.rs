@@ -4,29 +4,26 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use spilltrail_content::{ContentSet, Detection, Risk, Scheduling, attack};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, visible, visible_lines};
-use spilltrail_event::{Field, Kind, Value};
+use spilltrail_event::Value;
 use spilltrail_search::analysis::analyze;
 use spilltrail_search::rows::Row;
 use spilltrail_spl::expand_macros;
 
 use crate::arguments::{
-    DetectionsCommand, DetectionsListOptions, DetectionsShowOptions, Format, ShowFormat,
+    DetectionsCommand, DetectionsListOptions, DetectionsShowOptions, ShowFormat,
 };
 use crate::lines::wrap;
-use crate::output::{self, CANNOT_WRITE, RowWriter, default_format, is_broken_pipe};
+use crate::output;
 use crate::report::Detail;
 use crate::screen;
-use crate::{content, json, paint, report, status};
+use crate::{content, json, paint, report, status, table};
 
 /// The columns of the list. On a narrow screen, the last ones are left out.
 const COLUMNS: &[&str] = &["name", "type", "risk_score", "techniques", "stories", "status", "id"];
-
-/// Number of columns that a list has at least, on however narrow a screen.
-const LEAST_COLUMNS: usize = 3;
 
 /// Width of the names of facts.
 const FACT: usize = 12;
@@ -55,22 +52,8 @@ fn list(options: &DetectionsListOptions) -> Result<ExitCode> {
     let mut detections: Vec<&Detection> = chosen.iter().map(|index| &all[*index]).collect();
     detections.sort_by(|a, b| a.name.cmp(&b.name));
     let rows: Vec<Row> = detections.iter().copied().map(row).collect();
-    let format = options.format.unwrap_or_else(default_format);
-    let columns = if format == Format::Table { columns_that_fit(&rows) } else { COLUMNS };
-    let fields: Vec<Field> = columns.iter().map(|name| Field::new(*name, Kind::Text)).collect();
-    let mut writer = RowWriter::new(Some(format), &fields);
-    match rows.iter().try_for_each(|row| writer.write(row)).and_then(|()| writer.finish()) {
-        // The reader of the pipe closed it, for example `… | head`; this is not a failure.
-        Err(error) if is_broken_pipe(&error) => return Ok(status::of_content(&content)),
-        printed => printed.context(CANNOT_WRITE)?,
-    }
-    let hidden = &COLUMNS[columns.len()..];
-    if !hidden.is_empty() && !rows.is_empty() {
-        let noun = if hidden.len() == 1 { "column" } else { "columns" };
-        report::line(format_args!(
-            "note: the screen is too narrow for the {noun} {}; `--format csv` has all",
-            hidden.join(", ")
-        ));
+    if !table::print(COLUMNS, &rows, options.format)? {
+        return Ok(status::of_content(&content));
     }
     if let Some(problems) = problems(&detections, &content.set) {
         report::line(format_args!("note: {problems}"));
@@ -128,17 +111,6 @@ fn problems(detections: &[&Detection], set: &ContentSet) -> Option<String> {
     }
     (!parts.is_empty())
         .then(|| format!("{}; `spilltrail detections show NAME` shows why", parts.join("; ")))
-}
-
-/// Returns the first columns that fit the screen beside each other; all if not even the least do.
-fn columns_that_fit(rows: &[Row]) -> &'static [&'static str] {
-    let fit = |count: &usize| {
-        let columns: Vec<String> =
-            COLUMNS[..*count].iter().map(|name| (*name).to_owned()).collect();
-        screen::fits(&columns, rows, screen::width())
-    };
-    let count = (LEAST_COLUMNS..=COLUMNS.len()).rev().find(fit).unwrap_or(COLUMNS.len());
-    &COLUMNS[..count]
 }
 
 fn row(detection: &Detection) -> Row {

@@ -47,6 +47,17 @@ Examples:
   spilltrail hunt --lake ./lake --earliest -24h
   spilltrail search --lake ./lake 'eventName=CreateTask'";
 
+pub(crate) const SERVE: &str = "\
+Examples:
+  spilltrail serve --data ./data
+  spilltrail serve --data ./data --content ./security_content --story 'AWS*' --check-config
+  spilltrail search --lake ./data 'index=risk | stats sum(risk_score) by risk_object'";
+
+pub(crate) const TOKEN: &str = "\
+Examples:
+  spilltrail token add firehose --data ./data --sourcetype aws:cloudtrail
+  spilltrail token add vector --data ./data --index aws --use-ack";
+
 pub(crate) const FIELDS: &str = "\
 Examples:
   spilltrail fields ./AWSLogs

@@ -32,10 +32,13 @@ mod report;
 mod run;
 mod screen;
 mod search;
+mod serve;
 mod standard_output;
 mod status;
+mod table;
 mod temporary;
 mod test;
+mod token;
 
 use std::process::ExitCode;
 
@@ -127,6 +130,8 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Test(options) => settings.apply_to_tests(options),
         Command::Replay(options) => settings.apply_to_limits(&mut options.limits),
         Command::Ingest(options) => settings.apply_to_limits(&mut options.limits),
+        Command::Serve(options) => settings.apply_to_server(options),
+        Command::Token(command) => settings.apply_to_data(command.data_mut()),
         Command::Config(_)
         | Command::Help { .. }
         | Command::Completions { .. }
@@ -141,6 +146,8 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Test(options) => run::run(|cancel| test::run(options, cancel)),
         Command::Replay(options) => run::run(|cancel| replay::run(options, cancel)),
         Command::Ingest(options) => run::run(|cancel| ingest::run(options, cancel)),
+        Command::Serve(options) => run::run(|cancel| serve::run(options, cancel)),
+        Command::Token(command) => token::run(&command),
         Command::Detections(command) => detections::run(&command),
         Command::Expand(options) => expand::run(&options),
         Command::Fmt(options) => fmt::run(&options),

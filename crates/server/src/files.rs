@@ -36,6 +36,15 @@ pub(crate) fn replace(path: &Path, text: &str, readable: Readable) -> io::Result
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
+/// Replaces a file that only its owner may read. Whoever reads it finds the old one or the new one, which is
+/// on the disk at the end.
+///
+/// # Errors
+/// Fails if the file cannot be written. Then the old one is there.
+pub fn replace_private(path: &Path, text: &str) -> io::Result<()> {
+    replace(path, text, Readable::ByOwner)
+}
+
 /// Reads a file; returns `None` if it has more than `most` bytes.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();

@@ -14,6 +14,7 @@ mod serve;
 pub mod tls;
 
 pub use audit::{Audit, Change, LogAudit, Part, Refusal, RefusalReason};
+pub use files::replace_private;
 pub use health::{PartState, Readiness};
 pub use metrics::{Delivered, METRICS_TYPE, Metrics, Task};
 pub use secret::{SecretError, TokenHash, new_token};

@@ -27,8 +27,8 @@ const DAY: i64 = 86_400;
 
 const MICROS: i64 = 1_000_000;
 
-/// The format of plain rows whose sourcetype is known.
-const ROWS: &str = "other";
+/// The format of rows whose lists are multivalue fields.
+const ROWS: &str = "json";
 
 /// Returns the tables of findings of a data folder; none if no server has worked there.
 ///

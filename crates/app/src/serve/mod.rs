@@ -10,6 +10,7 @@ mod allowed;
 mod events;
 mod findings;
 mod folder;
+mod journal;
 mod mover;
 mod options;
 mod runner;
@@ -29,10 +30,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use events::{ServeEvent, ServeSink};
 pub use folder::DataFolder;
+pub use journal::{AUDIT, INTERNAL, Journal};
 pub use options::{Retention, ServeOptions};
 
 use crate::content::Content;
 use crate::error::AppError;
+use journal::Journaled;
 use mover::Mover;
 use runner::{Loaded, Runner};
 use scheduler::Scheduler;
@@ -72,6 +75,8 @@ impl Server {
         let loaded = load(&options)?;
         let content = loaded.content.clone();
         let store = Arc::new(Mutex::new(store));
+        let journal = Journal::new(wal.clone());
+        let sink = Arc::new(Journaled { journal, sink });
         let runner = Arc::new(Runner { options, folder, store, wal, sink, cancel });
         Ok((Self { runner, table, loaded }, content))
     }
@@ -125,12 +130,34 @@ async fn schedule(runner: &Arc<Runner>, loaded: Loaded) -> Result<(), AppError> 
     }
 }
 
+/// What of the content would run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchedulePlan {
+    /// The number of detections and baselines that run on schedules.
+    pub scheduled: usize,
+    /// The names of those that do not, each with the reason.
+    pub left_out: Vec<(String, String)>,
+}
+
+/// Returns what of the content a server with these options would run.
+///
+/// # Errors
+/// Fails if nothing is selected.
+pub fn schedules_of(content: &Content, options: &ServeOptions) -> Result<SchedulePlan, AppError> {
+    let schedules = choose(content, options)?;
+    Ok(SchedulePlan { scheduled: schedules.run.len(), left_out: schedules.left_out })
+}
+
 /// Loads the content, and decides what of it runs.
 fn load(options: &ServeOptions) -> Result<Loaded, AppError> {
     let content = Arc::new(Content::load(&options.content)?);
+    let schedules = Arc::new(choose(&content, options)?);
+    Ok(Loaded { content, schedules })
+}
+
+fn choose(content: &Content, options: &ServeOptions) -> Result<Schedules, AppError> {
     let offer = offer(&content.set.knowledge);
-    let schedules = Schedules::new(&content.set, &options.select, &offer, &options.zone, now())?;
-    Ok(Loaded { content, schedules: Arc::new(schedules) })
+    Schedules::new(&content.set, &options.select, &offer, &options.zone, now())
 }
 
 /// Returns what the events can have that come in. They may come into any index.

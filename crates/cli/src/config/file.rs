@@ -15,6 +15,7 @@ use spilltrail_diagnostic::{Code, Diagnostic, Span, by_name, similar};
 use toml::{Spanned, Value};
 
 use super::Setting;
+use super::serving::ServeKeys;
 use crate::report;
 
 /// Maximum size of a configuration file, in bytes.
@@ -45,6 +46,8 @@ pub(crate) struct Keys {
     levels: IndexMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     allow: Vec<Spanned<RawAllow>>,
+    #[serde(default)]
+    pub(crate) serve: ServeKeys,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -4,6 +4,7 @@
 //! in the working directory or among the logs: whoever sends logs could hide findings with it.
 
 mod file;
+mod serving;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +14,12 @@ use spilltrail_app::check::{Level, Levels};
 use spilltrail_app::{AllowEntry, AppError};
 use spilltrail_diagnostic::Code;
 
-use crate::arguments::{ContentOptions, LimitOptions, MAX_THREADS, SharedOptions, TestOptions};
+use crate::arguments::{
+    ContentOptions, DataOptions, LimitOptions, MAX_THREADS, ServeOptions, SharedOptions,
+    TestOptions,
+};
 use file::ConfigFile;
+pub(crate) use serving::ServeKeys;
 pub(crate) use show::run;
 
 /// The variable that names the configuration file; if it is empty, none is read.
@@ -42,6 +47,7 @@ pub(crate) struct Settings {
     allow: Vec<AllowEntry>,
     /// Levels of codes in a check.
     levels: Vec<Setting<(Code, Level)>>,
+    serve: ServeKeys,
 }
 
 /// Returns the value of an environment variable of the process.
@@ -105,6 +111,7 @@ impl Settings {
                 .collect(),
             allow: file.allow.clone(),
             levels: file.levels(),
+            serve: keys.serve.clone().resolved(&|path| file.resolve(path)),
         }
     }
 
@@ -152,6 +159,20 @@ impl Settings {
         let value = |setting: &Option<Setting<u64>>| setting.as_ref().map(|setting| setting.value);
         limits.memory_limit = limits.memory_limit.or(value(&self.memory_limit));
         limits.threads = limits.threads.or(value(&self.threads));
+    }
+
+    /// Fills in the options of a server that no flag sets.
+    pub(crate) fn apply_to_server(&self, options: &mut ServeOptions) {
+        self.apply_to_content(&mut options.content);
+        self.apply_to_limits(&mut options.limits);
+        self.apply_to_data(&mut options.data);
+        self.serve.apply(options);
+        options.allow = self.allow_list();
+    }
+
+    /// Fills in the data folder if no flag names it.
+    pub(crate) fn apply_to_data(&self, options: &mut DataOptions) {
+        options.data = options.data.take().or_else(|| self.serve.data.clone());
     }
 
     /// Fills in the options of tests that no flag sets. The folders that are tested take the place of

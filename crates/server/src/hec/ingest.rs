@@ -35,6 +35,8 @@ pub(crate) struct Ingest<'a> {
     inbox: &'a dyn Inbox,
     metrics: &'a Arc<Metrics>,
     token: &'a Token,
+    /// The source of events for which nobody names one, as Splunk names it.
+    source: String,
     /// The most bytes of an event.
     max_event: usize,
     /// The bytes after which a part is stored.
@@ -75,6 +77,7 @@ impl<'a> Ingest<'a> {
             inbox,
             metrics,
             token,
+            source: format!("http:{}", token.name),
             max_event,
             part_bytes,
             received,
@@ -119,6 +122,7 @@ impl<'a> Ingest<'a> {
         let token = self.token;
         let sourcetype = names.sourcetype.as_deref().or(or(&token.sourcetype));
         let source = names.source.as_deref().or(or(&token.source));
+        let source = source.or(Some(self.source.as_str()));
         let host = names.host.as_deref().or(or(&token.host));
         let is_last = self.batches.get_index(self.last).is_some_and(|(last, _)| {
             last.index == index

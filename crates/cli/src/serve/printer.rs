@@ -1,0 +1,76 @@
+//! Prints what a server does, in a line each, with the time.
+
+use spilltrail_app::{ServeEvent, ServeSink};
+
+use crate::report;
+
+/// The most detections that do not run which are named.
+const NAMED: usize = 5;
+
+/// Prints to standard error.
+#[derive(Debug, Default)]
+pub(super) struct Printer;
+
+impl ServeSink for Printer {
+    fn event(&self, event: ServeEvent<'_>) {
+        for line in lines(&event) {
+            let now = jiff::Timestamp::now();
+            report::line(format_args!("{now:.0} {line}"));
+        }
+    }
+}
+
+/// Returns what there is to say of an event; nothing of what is routine.
+fn lines(event: &ServeEvent<'_>) -> Vec<String> {
+    match event {
+        ServeEvent::Content { scheduled, left_out, changes } => {
+            let detections = report::counted(*scheduled as u64, "detection");
+            let mut lines = vec![format!("content: {detections} on schedules")];
+            for (name, reason) in left_out.iter().take(NAMED) {
+                lines.push(format!("content: {name} does not run: {reason}"));
+            }
+            let more = left_out.len().saturating_sub(NAMED);
+            if more > 0 {
+                lines.push(format!(
+                    "content: {more} more do not run; `spilltrail serve --check-config` has all"
+                ));
+            }
+            lines.extend(changes.iter().map(|change| format!("content: {change}")));
+            lines
+        }
+        ServeEvent::Moved { .. } | ServeEvent::Compacted { .. } => Vec::new(),
+        ServeEvent::Dropped { index, events, before } => {
+            let events = report::counted(*events, "event");
+            vec![format!("lake: {events} of `{index}` from before {before} dropped")]
+        }
+        ServeEvent::Ran { detection, nominal, status, new, changed, withdrawn, reason } => {
+            let mut parts = Vec::new();
+            for (count, what) in [(new, "new"), (changed, "changed"), (withdrawn, "withdrawn")] {
+                if *count > 0 {
+                    parts.push(format!("{count} {what}"));
+                }
+            }
+            // A run that went well and found nothing is in the ledger.
+            if parts.is_empty() && reason.is_none() {
+                return Vec::new();
+            }
+            parts.extend(reason.map(str::to_owned));
+            vec![format!("{}: {detection} of {nominal}: {}", status.name(), parts.join(", "))]
+        }
+        ServeEvent::Missed { detection, missed } => {
+            let firings = report::counted(missed.firings, "run");
+            let of = match missed.interval {
+                Some(interval) => format!(" over {interval}"),
+                None => String::new(),
+            };
+            vec![format!("missed: {detection}: {firings}{of}: {}", missed.reason)]
+        }
+        ServeEvent::Ahead { detection, ahead } => vec![format!(
+            "waiting: {detection} has run up to {}, which is later than the clock",
+            ahead.done
+        )],
+        ServeEvent::Problem { part, reason } => {
+            vec![format!("{part}: {reason}; it is tried again")]
+        }
+    }
+}
