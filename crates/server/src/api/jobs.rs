@@ -432,8 +432,14 @@ impl Jobs {
         self.metrics.search_ended();
         self.end(&id, outcome);
         // Nobody may ask for any job any more.
-        sleep(self.options.keep).await;
-        self.state().sweep(Instant::now(), self.options.keep);
+        loop {
+            sleep(self.options.keep).await;
+            let mut state = self.state();
+            state.sweep(Instant::now(), self.options.keep);
+            if !state.jobs.contains_key(&id) {
+                return;
+            }
+        }
     }
 
     /// Waits until a job may begin; returns false if it is gone before that.

@@ -9,16 +9,23 @@
 //! - An answer that is an error has one shape ([`errors`]). None has a status of 5xx for what the request says.
 
 mod access;
+mod allow;
 mod dispatch;
 mod errors;
+mod findings;
+mod indexes;
 mod jobs;
 mod limits;
 mod openapi;
 pub(crate) mod operation;
+mod outputs;
 mod readers;
 pub(crate) mod request;
+mod risk;
+mod schedules;
 mod searches;
 mod token;
+mod words;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -33,6 +40,7 @@ use tokio::sync::Semaphore;
 
 use self::access::Access;
 pub use self::access::AccessOptions;
+pub use self::indexes::{IndexInfo, Indexes};
 use self::jobs::Jobs;
 pub use self::jobs::{
     JobOptions, JobState, More, SearchFailure, SearchMessage, SearchOutput, SearchProgress,
@@ -58,6 +66,8 @@ pub struct ApiParts {
     pub readiness: Arc<dyn Readiness>,
     /// Reads the store.
     pub readers: Arc<Readers>,
+    /// Knows the indexes.
+    pub indexes: Arc<dyn Indexes>,
     /// Runs searches.
     pub searches: Arc<dyn Searches>,
     /// The limits of searches.
@@ -81,6 +91,7 @@ pub struct Api {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Arc<dyn Readiness>,
     readers: Arc<Readers>,
+    indexes: Arc<dyn Indexes>,
     jobs: Arc<Jobs>,
     clock: fn() -> i64,
     /// The document that describes the API, as JSON.
@@ -101,7 +112,8 @@ impl Api {
     /// Creates the API.
     #[must_use]
     pub fn new(parts: ApiParts) -> Arc<Self> {
-        let ApiParts { access, audit, metrics, readiness, readers, searches, jobs, clock } = parts;
+        let ApiParts { access, audit, metrics, readiness, readers, indexes, searches, jobs, clock } =
+            parts;
         Arc::new(Self {
             max_body: access.max_body,
             requests: Semaphore::new(access.max_requests.min(Semaphore::MAX_PERMITS)),
@@ -111,6 +123,7 @@ impl Api {
             metrics,
             readiness,
             readers,
+            indexes,
             clock,
             document: openapi::document(&operations()),
             process: RandomState::new().hash_one(0) as u32,
@@ -157,7 +170,20 @@ impl Api {
 
 /// Returns all operations.
 fn operations() -> Vec<&'static Operation> {
-    [health::OPERATIONS, searches::OPERATIONS, openapi::OPERATIONS].into_iter().flatten().collect()
+    [
+        findings::OPERATIONS,
+        risk::OPERATIONS,
+        schedules::OPERATIONS,
+        allow::OPERATIONS,
+        searches::OPERATIONS,
+        indexes::OPERATIONS,
+        outputs::OPERATIONS,
+        health::OPERATIONS,
+        openapi::OPERATIONS,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Returns the operations of each path.

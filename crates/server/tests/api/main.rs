@@ -1,0 +1,8 @@
+//! The API over a router in memory, with a store on disk and searches that do as they are told.
+
+mod access;
+mod changes;
+mod fuzz;
+mod reads;
+mod searches;
+mod server;
