@@ -72,7 +72,7 @@ impl Code {
                 ("too_many_searches", 429, "too many searches wait, run or are kept")
             }
             Self::Internal => ("internal", 500, "there is a bug, or the store cannot be used"),
-            Self::Busy => ("busy", 503, "too much waits for the store"),
+            Self::Busy => ("busy", 503, "too much is under way, or the disk is full"),
         }
     }
 

@@ -14,6 +14,7 @@ mod dispatch;
 mod errors;
 mod findings;
 mod indexes;
+mod job;
 mod jobs;
 mod limits;
 mod openapi;
@@ -41,11 +42,12 @@ use tokio::sync::Semaphore;
 use self::access::Access;
 pub use self::access::AccessOptions;
 pub use self::indexes::{IndexInfo, Indexes};
-use self::jobs::Jobs;
-pub use self::jobs::{
-    JobOptions, JobState, More, SearchFailure, SearchMessage, SearchOutput, SearchProgress,
-    SearchRequest, SearchSeverity, Searches,
+pub use self::job::{
+    JobOptions, JobState, SearchFailure, SearchMessage, SearchProgress, SearchRequest,
+    SearchSeverity, Searches,
 };
+use self::jobs::Jobs;
+pub use self::jobs::{More, SearchOutput};
 use self::operation::Operation;
 pub use self::readers::Readers;
 pub use self::token::{ApiToken, ApiTokenError};
@@ -134,6 +136,12 @@ impl Api {
     /// Replaces the token. Requests that were let in before go on.
     pub fn set_token(&self, token: TokenHash) {
         self.access.set_token(token);
+    }
+
+    /// Cancels all searches, and starts no more. Call it before [`crate::serve()`] is stopped, because a runtime
+    /// waits for searches when it ends.
+    pub fn shut_down(&self) {
+        self.jobs.close();
     }
 
     /// Returns the routes: all below `/api`, and `/healthz`, `/readyz` and `/metrics`. They can be merged

@@ -121,6 +121,10 @@ fn of_store(error: &StoreError) -> ApiError {
         | StoreError::NoUrgency
         | StoreError::Cursor { .. }
         | StoreError::Wildcards { .. } => Code::BadRequest,
+        StoreError::DiskFull => {
+            log::error!("a request failed: {error}");
+            Code::Busy
+        }
         other => return ApiError::internal(other),
     };
     ApiError::new(code, error.to_string())

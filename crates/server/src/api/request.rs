@@ -144,6 +144,11 @@ impl Asked {
     /// # Errors
     /// Fails if it is not the JSON of this type. Unknown members are errors if the type says so.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        // A list would be read as the members in their order.
+        let begin = self.body.trim_ascii_start().first();
+        if begin.is_some_and(|byte| *byte != b'{') {
+            return Err(ApiError::new(Code::BadBody, "the body is no object of JSON"));
+        }
         serde_json::from_slice(&self.body).map_err(|error| {
             let message = format!("the body is not what is expected: {error}");
             ApiError::new(Code::BadBody, shortened_to(&message, 500))

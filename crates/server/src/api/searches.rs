@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::errors::{ApiError, Code};
-use super::jobs::{Job, JobRows, SearchRequest};
+use super::job::{Job, JobRows, SearchRequest};
 use super::operation::{Answer, Answering, Content, Kind, Method, Operation, Parameter, Type};
 use super::request::Asked;
 

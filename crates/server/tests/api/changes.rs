@@ -47,7 +47,7 @@ async fn findings_are_changed_together_or_not_at_all() {
         (json!({"ids": ["aaaaaaaa1"], "owner": "x".repeat(300)}), 400, "`owner`: expected at most"),
         (json!({"ids": ["aaaaaaaa1"], "stats": "new"}), 400, "unknown field `stats`"),
         (json!({"ids": "aaaaaaaa1"}), 400, "expected a sequence"),
-        (json!(5), 400, "expected"),
+        (json!(5), 400, "the body is no object of JSON"),
     ] {
         let answer = server.ask("PATCH", "/api/v1/findings", &body.to_string()).await;
         assert_eq!(answer.status, status, "{body}: {}", answer.text);

@@ -157,11 +157,23 @@ async fn searches_that_cannot_be_started() {
         (json!({"search": "row", "max_rows": 0}), "`max_rows`: expected a number from 1"),
         (json!({"search": "row", "max_rows": -1}), "invalid value: integer `-1`"),
         (json!({"search": "row", "latest": "x".repeat(300)}), "`latest`: expected a time modifier"),
-        (json!(["row"]), "expected"),
+        (json!(["row"]), "the body is no object of JSON"),
     ] {
         let answer = server.ask("POST", "/api/v1/searches", &body.to_string()).await;
         let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
         assert_eq!(answer.status, 400, "{body}");
         assert!(message.contains(expected), "{body}: {message}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_end_with_the_server() {
+    let server = Server::with(|_, jobs| jobs.max_running = 1);
+    let first = start(&server, "forever").await;
+    start(&server, "forever").await;
+    server.searches.waiting.acquire().await.unwrap().forget();
+    server.api.shut_down();
+    server.searches.cancelled.acquire().await.unwrap().forget();
+    server.json("GET", &format!("/api/v1/searches/{first}"), &Value::Null, 404).await;
+    server.json("POST", "/api/v1/searches", &json!({"search": "row"}), 503).await;
 }
