@@ -26,13 +26,13 @@ impl Conditions {
         self.values.extend(values.into_iter().map(Into::into));
     }
 
-    /// Adds that one of some columns is like a pattern, in which `*` stands for any text. Upper and lower
-    /// case of ASCII letters are the same.
-    pub(crate) fn like(&mut self, columns: &[&str], pattern: &str) -> Result<(), StoreError> {
-        let term: Vec<String> =
-            columns.iter().map(|column| format!("{column} LIKE ? ESCAPE '\\'")).collect();
+    /// Adds that one of some terms is true, in each of which `IS_LIKE` follows the text that must be
+    /// like a pattern. In this, `*` stands for any text, and upper and lower case of ASCII letters are
+    /// the same.
+    pub(crate) fn like(&mut self, terms: &[&str], pattern: &str) -> Result<(), StoreError> {
         let like = like(pattern)?;
-        self.with(&format!("({})", term.join(" OR ")), columns.iter().map(|_| like.clone()));
+        let any = terms.join(" OR ").replace("IS_LIKE", "LIKE ? ESCAPE '\\'");
+        self.with(&format!("({any})"), terms.iter().map(|_| like.clone()));
         Ok(())
     }
 

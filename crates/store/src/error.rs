@@ -30,6 +30,9 @@ pub enum StoreError {
     /// No space is left on the disk. Nothing was stored.
     #[error("the disk is full")]
     DiskFull,
+    /// Another process has been writing for longer than this one waits. Nothing was stored.
+    #[error("another process has been writing to the store for too long: try again")]
+    Busy,
     /// Reading or writing failed. Nothing was stored.
     #[error("cannot use the store: {0}")]
     Failed(rusqlite::Error),
@@ -131,6 +134,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            Some(rusqlite::ErrorCode::DatabaseBusy) => Self::Busy,
             _ => Self::Failed(error),
         }
     }

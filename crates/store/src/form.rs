@@ -19,7 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
     let open = || {
         let connection = Connection::open(path)?;
-        connection.busy_timeout(PATIENCE)?;
+        settle(&connection)?;
         Ok(connection)
     };
     let mut connection = open().map_err(|source| failed(path, source))?;
@@ -47,7 +47,7 @@ pub(crate) fn open_to_share(path: &Path) -> Result<Option<Connection>, StoreErro
     }
     let open = || {
         let connection = Connection::open(path)?;
-        connection.busy_timeout(PATIENCE)?;
+        settle(&connection)?;
         connection.pragma_update(None, "synchronous", "full")?;
         Ok(connection)
     };
@@ -61,7 +61,7 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || {
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
+        settle(&connection)?;
         Ok(connection)
     };
     let connection = open().map_err(|source| failed(path, source))?;
@@ -72,6 +72,14 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
         return Err(form(path, reason));
     }
     Ok(connection)
+}
+
+/// Sets what all connections have.
+fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    // A run that is stored uses more statements, one after the other for each finding, than are kept
+    // by themselves.
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.busy_timeout(PATIENCE)
 }
 
 /// Refuses the file of another program, and that of a newer version of this one; returns the number of

@@ -1,8 +1,10 @@
-//! What a server remembers of its detections: schedules, the ledger of their runs, and their findings.
+//! What a server remembers of its detections: schedules, the ledger of their runs, their findings, what
+//! analysts make of these, and what others are told of them.
 //!
-//! It is one SQLite file with one writer and any number of readers. Whatever belongs together is one
-//! transaction: the entry of a run, its findings, what it throttles and how far its schedule has come are
-//! stored together or not at all, and are on the disk when the call returns.
+//! It is one SQLite file. One [`Store`] writes runs and findings, any number of [`Desk`]s write what users
+//! decide, and any number of [`StoreReader`]s read. Whatever belongs together is one transaction: the
+//! entry of a run, its findings, what it throttles and how far its schedule has come are stored together
+//! or not at all, and are on the disk when the call returns.
 
 mod allow;
 mod conditions;

@@ -29,6 +29,9 @@ pub(crate) const COLUMNS: &str = "findings.id, findings.detection, findings.name
      (SELECT count(*) FROM findings AS every WHERE every.id = findings.id), \
      (SELECT min(nominal) FROM findings AS every WHERE every.id = findings.id)";
 
+/// That a detection is like a pattern.
+pub(crate) const OF_DETECTION: [&str; 2] = ["findings.detection IS_LIKE", "findings.name IS_LIKE"];
+
 /// The rows that stand for their ids, with what analysts have made of them.
 pub(crate) const HEADS: &str =
     "findings LEFT JOIN triage ON triage.id = findings.id WHERE findings.is_head = 1";
@@ -80,7 +83,7 @@ pub struct Filter {
     pub urgency: Option<Level>,
     /// The lowest severity.
     pub severity: Option<Level>,
-    /// A pattern of what they are about.
+    /// A pattern of what they are about, or of an object to whose risk they add.
     pub entity: Option<String>,
     /// When they happened; without a time, the nominal time counts.
     pub happened: Span,
@@ -111,7 +114,7 @@ pub struct Listed {
     pub nominal: Moment,
     /// The nominal time of the oldest run that found it, of those that are kept.
     pub first: Moment,
-    /// How many runs found it, of those that are kept.
+    /// How many runs found it, of those that are kept, with those that no longer do.
     pub runs: u64,
     /// When it happened, in seconds since 1970.
     pub time: Option<f64>,
@@ -248,7 +251,7 @@ impl Filter {
             None => {}
         }
         if let Some(detection) = &self.detection {
-            conditions.like(&["findings.detection", "findings.name"], detection)?;
+            conditions.like(&OF_DETECTION, detection)?;
         }
         if let Some(urgency) = self.urgency {
             conditions.with("ifnull(triage.urgency, findings.urgency) >= ?", [urgency.rank()]);
@@ -263,7 +266,9 @@ impl Filter {
             conditions.with(&format!("findings.severity COLLATE NOCASE IN ({places})"), names);
         }
         if let Some(entity) = &self.entity {
-            conditions.like(&["findings.entity"], entity)?;
+            let of_risk = "EXISTS (SELECT 1 FROM risks
+                 WHERE risks.finding = findings.number AND risks.object IS_LIKE)";
+            conditions.like(&["findings.entity IS_LIKE", of_risk], entity)?;
         }
         let happened = "ifnull(findings.time, findings.nominal)";
         for (column, span) in [(happened, self.happened), ("findings.nominal", self.found)] {

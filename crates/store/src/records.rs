@@ -137,6 +137,8 @@ pub struct StoredRun {
 
 /// A finding of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+// The outbox stores it as JSON, in which fields are missing that later versions add.
+#[serde(default)]
 pub struct FindingRecord {
     /// Its id, which is the same whenever the detection finds the same thing.
     pub id: String,
@@ -169,6 +171,7 @@ pub struct FindingRecord {
 
 /// A risk event: what a finding adds to the risk of one object.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RiskRecord {
     /// The object, such as a name of a user.
     pub object: String,

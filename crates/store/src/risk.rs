@@ -11,6 +11,7 @@ use spilltrail_schedule::Moment;
 use crate::conditions::Conditions;
 use crate::error::StoreError;
 use crate::ledger;
+use crate::list::OF_DETECTION;
 use crate::reader::{StoreReader, parsed};
 use crate::records::{FindingRecord, RiskRecord, RunRecord};
 
@@ -95,13 +96,13 @@ impl StoreReader {
         let mut conditions = Conditions::default();
         conditions.with("risks.time >= ? AND risks.time < ?", [since.0, until.0]);
         if let Some(object) = &filter.object {
-            conditions.like(&["risks.object"], object)?;
+            conditions.like(&["risks.object IS_LIKE"], object)?;
         }
         if let Some(object_type) = &filter.object_type {
             conditions.with("risks.object_type = ?", [object_type.clone()]);
         }
         if let Some(detection) = &filter.detection {
-            conditions.like(&["findings.detection", "findings.name"], detection)?;
+            conditions.like(&OF_DETECTION, detection)?;
         }
         let sql = format!(
             "WITH counted AS MATERIALIZED (

@@ -106,7 +106,8 @@ impl Store {
 
     /// Stores the end of a run: its entry in the ledger, its findings in place of those of earlier
     /// attempts, what its schedule throttles from now on, and how far the schedule has come. All of it is
-    /// stored, or nothing. If this attempt is stored already, nothing changes.
+    /// stored, or nothing. If this attempt is stored already, nothing changes. Findings that an entry of
+    /// the allow-list hides are stored like any other, but not told in the outbox.
     ///
     /// # Errors
     /// Fails if there is no such schedule, if two findings have the same id, if a run that did not finish

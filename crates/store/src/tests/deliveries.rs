@@ -44,6 +44,8 @@ fn deliveries_are_queued_once() {
     assert!(store.queue("mail", 4, &[], Moment(10)).unwrap());
     for (up_to, entries, expected) in [
         (4, &[3][..], "the outbox has no entry 3 after 3 and up to 4"),
+        (4, &[2], "the outbox has no entry 2 after 3 and up to 4"),
+        (5, &[4, 6], "the outbox has no entry 6 after 3 and up to 5"),
         (4, &[4, 5], "the outbox has no entry 5 after 3 and up to 4"),
         (9, &[4, 9], "the outbox has no entry 9 after 3 and up to 9"),
     ] {
@@ -84,10 +86,12 @@ fn attempts_go_on_until_a_delivery_is_over() {
         assert_eq!(store.record_attempt("hook", seq, &attempt).unwrap(), expected, "{attempt:?}");
     }
     assert_eq!(due(store.reader(), 69, 9), all(&[("mail", 2), ("hook", 4)]));
-    let of = |state, after| DeliveryFilter { output: Some("hook".into()), state, after, ..some() };
-    fn some() -> DeliveryFilter {
-        DeliveryFilter::default()
-    }
+    let of = |state, after| DeliveryFilter {
+        output: Some("hook".into()),
+        state,
+        after,
+        ..DeliveryFilter::default()
+    };
     let expected = [
         "hook 4 waiting 0 10 - -",
         "hook 3 dead 2 70 410 gone",
@@ -96,14 +100,17 @@ fn attempts_go_on_until_a_delivery_is_over() {
     ];
     assert_eq!(shown(store.reader(), &of(None, None), 9), expected);
     assert_eq!(shown(store.reader(), &of(Some(DeliveryState::Dead), None), 9), expected[1..2]);
-    let of_finding = DeliveryFilter { finding: Some("3".into()), ..some() };
+    let of_finding = DeliveryFilter { finding: Some("3".into()), ..DeliveryFilter::default() };
     assert_eq!(shown(store.reader(), &of_finding, 9), expected[1..2]);
     let details = store.reader().finding("3").unwrap().unwrap();
     assert_eq!((details.deliveries.len(), details.deliveries[0].attempts), (1, 2));
     // Pages have each delivery once, also where several outputs get the same entry.
     let (mut paged, mut after) = (Vec::new(), None);
     loop {
-        let page = store.reader().deliveries(&DeliveryFilter { after, ..some() }, 1).unwrap();
+        let page = store
+            .reader()
+            .deliveries(&DeliveryFilter { after, ..DeliveryFilter::default() }, 1)
+            .unwrap();
         let Some(last) = page.last() else { break };
         after = Some((last.seq, last.output.clone()));
         paged.push((last.output.clone(), last.seq));

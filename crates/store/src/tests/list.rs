@@ -27,6 +27,7 @@ fn filters() {
         name: "100% Sure".into(),
         title: "C:\\path was_here".into(),
         entity: Some("Bob".into()),
+        risks: vec![],
         ..found("b", 90.0, Level::Critical)
     };
     let risk = FindingRecord { is_notable: false, ..found("risk", 80.0, Level::Low) };
@@ -68,6 +69,8 @@ fn filters() {
         (Filter { severity: Some(Level::Medium), ..all() }, "a b"),
         (Filter { severity: Some(Level::Unknown), ..all() }, "a none b risk"),
         (Filter { entity: text("bo*"), ..all() }, "b"),
+        // One is about nothing, but adds to the risk of this one.
+        (Filter { entity: text("ALICE"), ..all() }, "a none risk"),
         (Filter { happened: span(Some(90), Some(91)), ..all() }, "b"),
         (Filter { happened: span(None, Some(90)), ..all() }, "a risk"),
         (Filter { happened: span(Some(3600), None), ..all() }, "none"),

@@ -119,8 +119,15 @@ fn what_cannot_be_changed_changes_nothing() {
         let error = desk.change(ids, change, "ann", Moment(1)).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
+    // Somebody else has been writing for too long.
+    desk.reader().connection.busy_timeout(std::time::Duration::ZERO).unwrap();
+    let other = store.begin().unwrap();
+    let error = desk.change(&["x"], &close, "ann", Moment(1)).unwrap_err();
+    assert!(matches!(error, StoreError::Busy), "{error}");
+    drop(other);
     assert_eq!(listed(store.reader(), "x").triage, Triage::default());
     assert_eq!(store.reader().changed().unwrap(), DeskChanges::default());
+    assert_eq!(desk.change(&["x"], &close, "ann", Moment(1)).unwrap(), 1);
 }
 
 #[test]
