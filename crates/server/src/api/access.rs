@@ -19,7 +19,8 @@ use crate::serve::ClientAddress;
 
 /// Headers by which proxies name the client. A request with one of them does not come from a program of
 /// this machine, though its connection does.
-const OF_PROXIES: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+const OF_PROXIES: [&str; 5] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
 /// Who may ask, and how often.
 #[derive(Debug, Clone)]
