@@ -2,11 +2,11 @@
 //!
 //! [`Api`] has the routes. The application hands it what it needs as [`ApiParts`].
 //!
-//! - Every operation is a row of a table ([`operation`]): its path, parameters, types and errors. Requests
+//! - Every operation is a row of a table (`operation`): its path, parameters, types and errors. Requests
 //!   are checked by the table, and the document that describes the API is made from it.
-//! - Who may ask is decided in [`access`]; a request that has passed it, and whose parameters are read, is an
-//!   [`request::Asked`].
-//! - An answer that is an error has one shape ([`errors`]). None has a status of 5xx for what the request says.
+//! - Who may ask is decided in `access`; a request that has passed it, and whose parameters are read, is an
+//!   `request::Asked`.
+//! - An answer that is an error has one shape (`errors`). None has a status of 5xx for what the request says.
 
 mod access;
 mod allow;

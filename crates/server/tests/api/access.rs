@@ -132,25 +132,3 @@ async fn who_asks_is_believed_and_told() {
     let line = r#"spilltrail_api_requests_total{operation="comment_finding",status="201"} 1"#;
     assert!(text.contains(line), "{text}");
 }
-
-/// The collector and the API are one router.
-#[tokio::test]
-async fn routes_can_be_merged() {
-    use std::sync::Arc;
-
-    use spilltrail_lake::{Wal, WalOptions};
-    use spilltrail_server::hec::{Collector, Options, Tokens, WalInbox};
-
-    let folder = tempfile::tempdir().unwrap();
-    let wal = Wal::open(&folder.path().join("wal"), WalOptions::default()).unwrap();
-    let inbox = Arc::new(WalInbox::new(Arc::new(wal)));
-    let server = Server::new();
-    let collector = Collector::new(
-        inbox,
-        Tokens::default(),
-        server.told.clone(),
-        server.metrics.clone(),
-        Options::new(|| 0),
-    );
-    let _ = collector.router().merge(server.api.router());
-}

@@ -5,6 +5,7 @@
 mod access;
 mod changes;
 mod fuzz;
+mod listener;
 mod reads;
 mod searches;
 mod server;
