@@ -8,7 +8,7 @@ use spilltrail_store::{AllowEntry, AllowRule};
 use utoipa::ToSchema;
 
 use super::Api;
-use super::errors::ApiError;
+use super::errors::{ApiError, Code};
 use super::operation::{Answer, Answering, Content, Kind, Method, Operation, Parameter, Type};
 use super::request::Asked;
 
@@ -135,6 +135,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Add an entry, which hides findings of runs from now on",
         body: Some(Type::of::<NewAllowed>()),
         success: (201, Content::Json(Type::of::<Added>())),
+        errors: &[Code::BadRequest],
         ..Operation::get("/api/v1/allow", "add_allowed", Content::Empty, add)
     },
     Operation {
@@ -188,6 +189,7 @@ fn add(api: Arc<Api>, asked: Asked) -> Answering {
         }
         let expires = expires.map(Moment);
         let rule = AllowRule { detection, field, value, owner, reason, expires };
+        (api.check_allow)(&rule).map_err(|why| ApiError::new(Code::BadRequest, why))?;
         let id = api.readers.change(move |desk| desk.add_allow(&rule, now)).await?;
         Answer::json(&Added { id })
     })

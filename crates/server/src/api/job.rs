@@ -20,6 +20,8 @@ pub struct SearchRequest {
     pub latest: Option<String>,
     /// The most rows that are kept. The search may stop when it has them.
     pub max_rows: usize,
+    /// For how long it may run.
+    pub max_time: Duration,
 }
 
 /// Runs searches.

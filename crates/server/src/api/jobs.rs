@@ -193,7 +193,7 @@ impl Jobs {
     /// Fails if there are too many.
     pub(crate) fn start(
         self: &Arc<Self>,
-        request: SearchRequest,
+        mut request: SearchRequest,
         who: String,
         created: Moment,
     ) -> Result<Job, ApiError> {
@@ -214,6 +214,8 @@ impl Jobs {
             is_truncated: false,
             messages: Vec::new(),
         };
+        request.max_rows = request.max_rows.min(self.options.max_rows);
+        request.max_time = request.max_time.min(self.options.max_time);
         let (cancel, cancelled) = watch::channel(false);
         let now = Instant::now();
         {
@@ -233,14 +235,12 @@ impl Jobs {
                 bytes: 0,
                 began: None,
                 used: now,
-                max_rows: request.max_rows.min(self.options.max_rows),
+                max_rows: request.max_rows,
                 cancel,
             };
             state.jobs.insert(id.clone(), entry);
             state.queue.push_back(id.clone());
         }
-        let request =
-            SearchRequest { max_rows: request.max_rows.min(self.options.max_rows), ..request };
         tokio::spawn(self.clone().run(id, request, cancelled));
         Ok(job)
     }
@@ -256,6 +256,7 @@ impl Jobs {
             return;
         }
         self.metrics.search_started();
+        let max_time = request.max_time;
         let output = SearchOutput { jobs: self.clone(), id: id.clone(), cancelled };
         let jobs = self.clone();
         let work = async move {
@@ -269,7 +270,7 @@ impl Jobs {
             work.await.unwrap_or_else(|error| Err(SearchFailure { message: error.to_string() }))
         };
         let mut work = std::pin::pin!(work);
-        let outcome = match timeout(self.options.max_time, &mut work).await {
+        let outcome = match timeout(max_time, &mut work).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 if let Some(entry) = self.state().jobs.get(&id) {
@@ -277,7 +278,7 @@ impl Jobs {
                 }
                 // It has its place until it ends.
                 let _ = work.await;
-                let most = self.options.max_time.as_secs();
+                let most = max_time.as_secs();
                 Err(SearchFailure { message: format!("it took longer than {most} s") })
             }
         };

@@ -113,6 +113,10 @@ async fn the_allow_list_is_changed() {
     let target = format!("/api/v1/allow/{}", added["id"]);
     server.json("POST", "/api/v1/allow", &new(" ", None), 400).await;
     server.json("POST", "/api/v1/allow", &new("x", Some(NOW)), 400).await;
+    let mut wrong = new("x", None);
+    wrong["field"] = json!("nothing");
+    let told = server.json("POST", "/api/v1/allow", &wrong, 400).await;
+    assert_eq!(told["error"]["message"], "findings have no field `nothing`");
     server.json("PATCH", &target, &json!({"is_enabled": false}), 204).await;
     let list = server.get("/api/v1/allow").await;
     assert_eq!(list["entries"][1]["is_active"], false);

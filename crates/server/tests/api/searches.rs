@@ -133,6 +133,12 @@ async fn a_search_that_takes_too_long_is_ended() {
     let job = ended(&server, &id).await;
     assert_eq!(job["state"], "failed");
     assert_eq!(job["messages"][0]["text"], "it took longer than 0 s");
+    // A request may ask for less than the server allows.
+    let server = Server::new();
+    let body = json!({"search": "forever", "max_seconds": 0});
+    let job = server.json("POST", "/api/v1/searches", &body, 201).await;
+    let job = ended(&server, job["id"].as_str().unwrap()).await;
+    assert_eq!(job["messages"][0]["text"], "it took longer than 0 s");
 }
 
 #[tokio::test(flavor = "multi_thread")]
