@@ -1,7 +1,8 @@
 //! The HTTP edge.
 //!
-//! [`hec`] takes events from the senders of Splunk's HTTP Event Collector. [`serve()`] serves its router, or
-//! any other one, on a listener, plainly or with [`tls`].
+//! [`hec`] takes events from the senders of Splunk's HTTP Event Collector. [`api`] answers questions about
+//! findings, schedules and searches. [`serve()`] serves their routers, or any other one, on a listener, plainly
+//! or with [`tls`].
 
 pub mod api;
 mod audit;

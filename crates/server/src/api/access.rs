@@ -19,7 +19,8 @@ use crate::serve::ClientAddress;
 
 /// Headers by which proxies name the client. A request with one of them does not come from a program of
 /// this machine, though its connection does.
-const OF_PROXIES: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+const OF_PROXIES: [&str; 5] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
 /// Who may ask, and how often.
 #[derive(Debug, Clone)]
@@ -113,7 +114,7 @@ impl Access {
         let host = host(parts);
         let is_local = is_local(parts, address, host.as_ref());
         if required == Required::Open {
-            return Ok(is_local || self.token(parts).is_ok());
+            return Ok(is_local || self.has_token(parts, address, now));
         }
         // Whoever sends a page to a browser can have it reach this machine by a name of theirs, but the
         // name is in the request.
@@ -143,6 +144,20 @@ impl Access {
             return Err(ApiError { retry_after: Some(1), ..error });
         }
         Ok(true)
+    }
+
+    /// Returns true if a request that needs no token has one. It cannot be tried more often than elsewhere.
+    fn has_token(&self, parts: &Parts, address: Option<IpAddr>, now: Instant) -> bool {
+        let may_try = |address| self.failures.refused(address, now).is_none();
+        if !parts.headers.contains_key(AUTHORIZATION) || !address.is_none_or(may_try) {
+            return false;
+        }
+        let Err(reason) = self.token(parts) else { return true };
+        if let Some(address) = address {
+            self.failures.failed(address, now);
+        }
+        self.refuse(reason, address, now);
+        false
     }
 
     /// Returns why the token of a request is refused, if it is.
@@ -441,7 +456,16 @@ mod tests {
             assert_eq!(status(from, token, at), expected, "{from} {token}");
         }
         // One address is told of once a second.
-        assert_eq!(*told.0.lock().unwrap(), [RefusalReason::Unknown]);
+        assert_eq!(told.0.lock().unwrap()[..], [RefusalReason::Unknown]);
+        // Nor can tokens be tried where none is needed.
+        let open = |token: &str| {
+            let parts = parts("10.0.0.4", &[("authorization", token)]);
+            access.admit(Required::Open, &parts, now).unwrap()
+        };
+        assert!(open("Bearer secret"));
+        assert!(!open("Bearer bad") && !open("Bearer bad"));
+        assert!(!open("Bearer secret"));
+        assert_eq!(status("10.0.0.4", "secret", now), (429, Some(60)));
         access.set_token(TokenHash::of("other"));
         assert_eq!(status("10.0.0.3", "secret", later), (401, None));
         assert_eq!(status("10.0.0.3", "other", later), (200, None));

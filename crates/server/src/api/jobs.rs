@@ -9,15 +9,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use spilltrail_schedule::Moment;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
-use utoipa::ToSchema;
 
 use super::errors::{ApiError, Code};
+use super::job::{
+    Job, JobOptions, JobRows, JobState, Row, SearchFailure, SearchMessage, SearchProgress,
+    SearchRequest, SearchSeverity, Searches,
+};
 use crate::metrics::Metrics;
 
 /// The most messages of a job that are kept.
@@ -29,176 +30,14 @@ const MAX_MESSAGE_BYTES: usize = 4096;
 /// The most fields of the rows of a job that are named.
 const MAX_FIELDS: usize = 10_000;
 
+/// The most bytes of the names of these fields.
+const MAX_FIELD_BYTES: usize = 1 << 20;
+
+/// The most bytes of the rows of one answer, unless one row alone has more.
+const MAX_ANSWER_BYTES: usize = 4 << 20;
+
 /// The bytes that a row takes beside its text.
 const ROW_BYTES: usize = 32;
-
-/// A search that is to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchRequest {
-    /// The search, as a user has written it.
-    pub search: String,
-    /// The beginning of the time range, as a time modifier; `None` for no bound.
-    pub earliest: Option<String>,
-    /// The end of the time range.
-    pub latest: Option<String>,
-    /// The most rows that are kept. The search may stop when it has them.
-    pub max_rows: usize,
-}
-
-/// Runs searches.
-pub trait Searches: Send + Sync + 'static {
-    /// Runs a search to its end, and gives its rows to `output` as they are found. It blocks; it is called
-    /// on a thread of its own. It ends soon after [`SearchOutput::is_cancelled`] is true.
-    ///
-    /// # Errors
-    /// Fails if the search cannot be run, or does not come to its end.
-    fn run(&self, request: &SearchRequest, output: &SearchOutput) -> Result<(), SearchFailure>;
-}
-
-/// Why a search failed, for its user.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct SearchFailure {
-    /// What went wrong.
-    pub message: String,
-}
-
-/// What a search tells beside its rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SearchMessage {
-    /// How bad it is.
-    pub severity: SearchSeverity,
-    /// A code of the book, if it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// What there is to say.
-    pub text: String,
-}
-
-/// How bad it is what a search tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SearchSeverity {
-    /// Good to know.
-    Info,
-    /// The rows may not be what was meant.
-    Warning,
-    /// The search failed, or rows are missing.
-    Error,
-}
-
-/// How far a search is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SearchProgress {
-    /// The events that were read.
-    pub events: u64,
-    /// The bytes that were read.
-    pub bytes: u64,
-    /// The files that were read, or were found to have nothing.
-    pub files: u64,
-    /// All files; `None` as long as it is not known.
-    pub all_files: Option<u64>,
-}
-
-/// What becomes of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum JobState {
-    /// It waits for others.
-    Queued,
-    /// It runs.
-    Running,
-    /// It came to its end.
-    Done,
-    /// It did not come to its end; a message says why.
-    Failed,
-}
-
-impl JobState {
-    fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Failed)
-    }
-}
-
-/// The limits of jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JobOptions {
-    /// The most jobs that run at the same time; others wait.
-    pub max_running: usize,
-    /// The most jobs that there are. For a new one, the job makes place that ended and was not asked for
-    /// longest; if none has ended, the new one is refused.
-    pub max_jobs: usize,
-    /// The most rows of a job.
-    pub max_rows: usize,
-    /// The most bytes of the rows of a job.
-    pub max_bytes: usize,
-    /// The most bytes of the rows of all jobs.
-    pub max_all_bytes: usize,
-    /// For how long a job may run.
-    pub max_time: Duration,
-    /// For how long a job is kept after it has ended and was last asked for.
-    pub keep: Duration,
-}
-
-impl Default for JobOptions {
-    fn default() -> Self {
-        Self {
-            max_running: 2,
-            max_jobs: 50,
-            max_rows: 50_000,
-            max_bytes: 64 << 20,
-            max_all_bytes: 256 << 20,
-            max_time: Duration::from_mins(30),
-            keep: Duration::from_mins(10),
-        }
-    }
-}
-
-/// A job, as it is told.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Job {
-    /// The id.
-    pub(crate) id: String,
-    /// The search.
-    pub(crate) search: String,
-    /// The beginning of the time range.
-    pub(crate) earliest: Option<String>,
-    /// The end of the time range.
-    pub(crate) latest: Option<String>,
-    /// Who started it.
-    pub(crate) started_by: String,
-    /// What becomes of it.
-    pub(crate) state: JobState,
-    /// When it was started.
-    #[schema(value_type = i64)]
-    pub(crate) created: Moment,
-    /// For how many milliseconds it has run.
-    pub(crate) took: u64,
-    /// How far it is.
-    pub(crate) progress: SearchProgress,
-    /// The number of rows so far.
-    pub(crate) rows: usize,
-    /// True if there are more rows than are kept.
-    pub(crate) is_truncated: bool,
-    /// What it has told, the first 100.
-    pub(crate) messages: Vec<SearchMessage>,
-}
-
-/// Rows of a job.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct JobRows {
-    /// What becomes of the job. Before it is over, more rows may come.
-    pub(crate) state: JobState,
-    /// The fields of the rows, in their order.
-    pub(crate) fields: Vec<String>,
-    /// The number of the first row, from 0.
-    pub(crate) offset: usize,
-    /// The number of rows so far.
-    pub(crate) total: usize,
-    /// The rows. A field is absent, or has a text, a number, or a list of texts.
-    #[schema(value_type = Vec<std::collections::BTreeMap<String, Value>>)]
-    pub(crate) rows: Vec<Box<RawValue>>,
-}
 
 /// All jobs.
 pub(crate) struct Jobs {
@@ -224,12 +63,14 @@ struct State {
     running: usize,
     /// The bytes of the rows of all jobs.
     bytes: usize,
+    /// True if no more jobs are started.
+    is_closed: bool,
 }
 
 struct Entry {
     job: Job,
     fields: Vec<String>,
-    rows: Vec<Box<RawValue>>,
+    rows: Vec<Row>,
     bytes: usize,
     began: Option<Instant>,
     /// When it ended, or was asked for after that.
@@ -264,15 +105,23 @@ pub enum More {
 impl SearchOutput {
     /// Names the fields of the rows, in their order. Names that come later replace these.
     pub fn fields(&self, names: impl IntoIterator<Item = String>) {
-        self.with(|entry, _| entry.fields = names.into_iter().take(MAX_FIELDS).collect());
+        let mut left = MAX_FIELD_BYTES;
+        let fits = |name: &String| match left.checked_sub(name.len()) {
+            Some(less) => {
+                left = less;
+                true
+            }
+            None => false,
+        };
+        let names: Vec<String> = names.into_iter().take(MAX_FIELDS).take_while(fits).collect();
+        self.with(|entry, _| entry.fields = names);
     }
 
     /// Keeps a row: its fields, which are texts, numbers or lists of texts.
     pub fn row(&self, row: &Map<String, Value>) -> More {
-        let text =
-            serde_json::to_string(row).ok().and_then(|text| RawValue::from_string(text).ok());
+        let text = serde_json::to_string(row).ok().and_then(Row::of);
         let Some(text) = text else { return More::Wanted };
-        let size = text.get().len() + ROW_BYTES;
+        let size = text.bytes() + ROW_BYTES;
         let JobOptions { max_bytes, max_all_bytes, .. } = self.jobs.options;
         let kept = self.with(|entry, all| {
             let is_full = entry.rows.len() >= entry.max_rows
@@ -344,7 +193,7 @@ impl Jobs {
     /// Fails if there are too many.
     pub(crate) fn start(
         self: &Arc<Self>,
-        request: SearchRequest,
+        mut request: SearchRequest,
         who: String,
         created: Moment,
     ) -> Result<Job, ApiError> {
@@ -365,11 +214,16 @@ impl Jobs {
             is_truncated: false,
             messages: Vec::new(),
         };
+        request.max_rows = request.max_rows.min(self.options.max_rows);
+        request.max_time = request.max_time.min(self.options.max_time);
         let (cancel, cancelled) = watch::channel(false);
         let now = Instant::now();
         {
             let mut state = self.state();
             state.sweep(now, self.options.keep);
+            if state.is_closed {
+                return Err(ApiError::new(Code::Busy, "the server is shutting down"));
+            }
             if state.jobs.len() >= self.options.max_jobs && !state.make_place() {
                 let message = "too many searches wait or run; try again later, or cancel one";
                 return Err(ApiError::new(Code::TooManySearches, message));
@@ -381,14 +235,12 @@ impl Jobs {
                 bytes: 0,
                 began: None,
                 used: now,
-                max_rows: request.max_rows.min(self.options.max_rows),
+                max_rows: request.max_rows,
                 cancel,
             };
             state.jobs.insert(id.clone(), entry);
             state.queue.push_back(id.clone());
         }
-        let request =
-            SearchRequest { max_rows: request.max_rows.min(self.options.max_rows), ..request };
         tokio::spawn(self.clone().run(id, request, cancelled));
         Ok(job)
     }
@@ -404,6 +256,7 @@ impl Jobs {
             return;
         }
         self.metrics.search_started();
+        let max_time = request.max_time;
         let output = SearchOutput { jobs: self.clone(), id: id.clone(), cancelled };
         let jobs = self.clone();
         let work = async move {
@@ -417,7 +270,7 @@ impl Jobs {
             work.await.unwrap_or_else(|error| Err(SearchFailure { message: error.to_string() }))
         };
         let mut work = std::pin::pin!(work);
-        let outcome = match timeout(self.options.max_time, &mut work).await {
+        let outcome = match timeout(max_time, &mut work).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 if let Some(entry) = self.state().jobs.get(&id) {
@@ -425,15 +278,21 @@ impl Jobs {
                 }
                 // It has its place until it ends.
                 let _ = work.await;
-                let most = self.options.max_time.as_secs();
+                let most = max_time.as_secs();
                 Err(SearchFailure { message: format!("it took longer than {most} s") })
             }
         };
         self.metrics.search_ended();
         self.end(&id, outcome);
         // Nobody may ask for any job any more.
-        sleep(self.options.keep).await;
-        self.state().sweep(Instant::now(), self.options.keep);
+        loop {
+            sleep(self.options.keep).await;
+            let mut state = self.state();
+            state.sweep(Instant::now(), self.options.keep);
+            if !state.jobs.contains_key(&id) {
+                return;
+            }
+        }
     }
 
     /// Waits until a job may begin; returns false if it is gone before that.
@@ -503,14 +362,23 @@ impl Jobs {
         self.used(id, |entry, now| entry.told(now))
     }
 
-    /// Returns rows of a job.
+    /// Returns rows of a job: `count`, or fewer if these would be too many bytes or are not there.
     pub(crate) fn rows(&self, id: &str, offset: usize, count: usize) -> Option<JobRows> {
-        self.used(id, |entry, _| JobRows {
-            state: entry.job.state,
-            fields: entry.fields.clone(),
-            offset,
-            total: entry.rows.len(),
-            rows: entry.rows.iter().skip(offset).take(count).cloned().collect(),
+        self.used(id, |entry, _| {
+            let mut bytes = 0;
+            let fits = |row: &&Row| {
+                let is_first = bytes == 0;
+                bytes += row.bytes();
+                is_first || bytes <= MAX_ANSWER_BYTES
+            };
+            let rows = entry.rows.iter().skip(offset).take(count).take_while(fits);
+            JobRows {
+                state: entry.job.state,
+                fields: entry.fields.clone(),
+                offset,
+                total: entry.rows.len(),
+                rows: rows.cloned().collect(),
+            }
         })
     }
 
@@ -520,6 +388,18 @@ impl Jobs {
         // It may have waited.
         self.turn.notify_waiters();
         is_removed
+    }
+
+    /// Cancels all jobs, and starts no more.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        let ids: Vec<String> = state.jobs.keys().cloned().collect();
+        for id in ids {
+            state.remove(&id);
+        }
+        drop(state);
+        self.turn.notify_waiters();
     }
 
     fn used<T>(&self, id: &str, read: impl FnOnce(&mut Entry, Instant) -> T) -> Option<T> {

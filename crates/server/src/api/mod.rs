@@ -2,23 +2,31 @@
 //!
 //! [`Api`] has the routes. The application hands it what it needs as [`ApiParts`].
 //!
-//! - Every operation is a row of a table ([`operation`]): its path, parameters, types and errors. Requests
+//! - Every operation is a row of a table (`operation`): its path, parameters, types and errors. Requests
 //!   are checked by the table, and the document that describes the API is made from it.
-//! - Who may ask is decided in [`access`]; a request that has passed it, and whose parameters are read, is an
-//!   [`request::Asked`].
-//! - An answer that is an error has one shape ([`errors`]). None has a status of 5xx for what the request says.
+//! - Who may ask is decided in `access`; a request that has passed it, and whose parameters are read, is an
+//!   `request::Asked`.
+//! - An answer that is an error has one shape (`errors`). None has a status of 5xx for what the request says.
 
 mod access;
+mod allow;
 mod dispatch;
 mod errors;
+mod findings;
+mod indexes;
+mod job;
 mod jobs;
 mod limits;
 mod openapi;
 pub(crate) mod operation;
+mod outputs;
 mod readers;
 pub(crate) mod request;
+mod risk;
+mod schedules;
 mod searches;
 mod token;
+mod words;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -29,15 +37,18 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
 use spilltrail_schedule::Moment;
+use spilltrail_store::AllowRule;
 use tokio::sync::Semaphore;
 
 use self::access::Access;
 pub use self::access::AccessOptions;
-use self::jobs::Jobs;
-pub use self::jobs::{
-    JobOptions, JobState, More, SearchFailure, SearchMessage, SearchOutput, SearchProgress,
-    SearchRequest, SearchSeverity, Searches,
+pub use self::indexes::{IndexInfo, Indexes};
+pub use self::job::{
+    JobOptions, JobState, SearchFailure, SearchMessage, SearchProgress, SearchRequest,
+    SearchSeverity, Searches,
 };
+use self::jobs::Jobs;
+pub use self::jobs::{More, SearchOutput};
 use self::operation::Operation;
 pub use self::readers::Readers;
 pub use self::token::{ApiToken, ApiTokenError};
@@ -58,10 +69,14 @@ pub struct ApiParts {
     pub readiness: Arc<dyn Readiness>,
     /// Reads the store.
     pub readers: Arc<Readers>,
+    /// Knows the indexes.
+    pub indexes: Arc<dyn Indexes>,
     /// Runs searches.
     pub searches: Arc<dyn Searches>,
     /// The limits of searches.
     pub jobs: JobOptions,
+    /// Says what is wrong with an entry of the allow-list that is to be added, if anything is.
+    pub check_allow: fn(&AllowRule) -> Result<(), String>,
     /// Returns the time in microseconds since the epoch.
     pub clock: fn() -> i64,
 }
@@ -81,7 +96,9 @@ pub struct Api {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Arc<dyn Readiness>,
     readers: Arc<Readers>,
+    indexes: Arc<dyn Indexes>,
     jobs: Arc<Jobs>,
+    check_allow: fn(&AllowRule) -> Result<(), String>,
     clock: fn() -> i64,
     /// The document that describes the API, as JSON.
     document: String,
@@ -101,7 +118,18 @@ impl Api {
     /// Creates the API.
     #[must_use]
     pub fn new(parts: ApiParts) -> Arc<Self> {
-        let ApiParts { access, audit, metrics, readiness, readers, searches, jobs, clock } = parts;
+        let ApiParts {
+            access,
+            audit,
+            metrics,
+            readiness,
+            readers,
+            indexes,
+            searches,
+            jobs,
+            check_allow,
+            clock,
+        } = parts;
         Arc::new(Self {
             max_body: access.max_body,
             requests: Semaphore::new(access.max_requests.min(Semaphore::MAX_PERMITS)),
@@ -111,6 +139,8 @@ impl Api {
             metrics,
             readiness,
             readers,
+            indexes,
+            check_allow,
             clock,
             document: openapi::document(&operations()),
             process: RandomState::new().hash_one(0) as u32,
@@ -121,6 +151,12 @@ impl Api {
     /// Replaces the token. Requests that were let in before go on.
     pub fn set_token(&self, token: TokenHash) {
         self.access.set_token(token);
+    }
+
+    /// Cancels all searches, and starts no more. Call it before [`crate::serve()`] is stopped, because a runtime
+    /// waits for searches when it ends.
+    pub fn shut_down(&self) {
+        self.jobs.close();
     }
 
     /// Returns the routes: all below `/api`, and `/healthz`, `/readyz` and `/metrics`. They can be merged
@@ -157,7 +193,20 @@ impl Api {
 
 /// Returns all operations.
 fn operations() -> Vec<&'static Operation> {
-    [health::OPERATIONS, searches::OPERATIONS, openapi::OPERATIONS].into_iter().flatten().collect()
+    [
+        findings::OPERATIONS,
+        risk::OPERATIONS,
+        schedules::OPERATIONS,
+        allow::OPERATIONS,
+        searches::OPERATIONS,
+        indexes::OPERATIONS,
+        outputs::OPERATIONS,
+        health::OPERATIONS,
+        openapi::OPERATIONS,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Returns the operations of each path.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, ParameterStyle,
+};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type as JsonType};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type as JsonType};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApiBuilder, PathItem, PathsBuilder, RefOr,
@@ -148,14 +150,26 @@ fn parameter(parameter: &Parameter) -> ParameterBuilder {
         Kind::Time => object(JsonType::Integer),
         Kind::Score => object(JsonType::Number),
         Kind::Choice(words) => text().enum_values(Some(words.iter().copied())),
+        Kind::Choices(words) => {
+            let word = text().enum_values(Some(words.iter().copied()));
+            let list = ArrayBuilder::new().items(word).min_items(Some(1)).build();
+            // The words are one text, with commas between them.
+            return parameter_of(parameter, place, required)
+                .schema(Some(list))
+                .style(Some(ParameterStyle::Form))
+                .explode(Some(false));
+        }
         Kind::Flag => object(JsonType::Boolean),
     };
+    parameter_of(parameter, place, required).schema(Some(schema))
+}
+
+fn parameter_of(parameter: &Parameter, place: ParameterIn, required: Required) -> ParameterBuilder {
     ParameterBuilder::new()
         .name(parameter.name)
         .parameter_in(place)
         .required(required)
         .description(Some(parameter.about))
-        .schema(Some(schema))
 }
 
 const fn method(method: Method) -> HttpMethod {

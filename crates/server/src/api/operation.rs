@@ -210,6 +210,8 @@ pub(crate) enum Kind {
     Score,
     /// One of several words.
     Choice(&'static [&'static str]),
+    /// Some of several words, with commas between them.
+    Choices(&'static [&'static str]),
     /// `true` or `false`.
     Flag,
 }

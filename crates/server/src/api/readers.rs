@@ -64,6 +64,22 @@ impl Readers {
         work.await.map_err(|error| ApiError::internal(&error))?.map_err(|error| of_store(&error))
     }
 
+    /// Does other work that may block, in the place of a reader.
+    ///
+    /// # Errors
+    /// Fails if the work ends with a panic, or if too many requests wait.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let place = place(&self.places).await?;
+        let work = spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        work.await.map_err(|error| ApiError::internal(&error))
+    }
+
     /// Changes the store. Changes come one after the other.
     ///
     /// # Errors
@@ -95,13 +111,20 @@ async fn place(places: &Arc<Semaphore>) -> Result<tokio::sync::OwnedSemaphorePer
 /// Returns the error that a client is told.
 fn of_store(error: &StoreError) -> ApiError {
     let code = match error {
-        StoreError::NoSchedule { .. } | StoreError::NoFinding { .. } => Code::NotFound,
+        StoreError::NoSchedule { .. }
+        | StoreError::NoFinding { .. }
+        | StoreError::NoEntry { .. }
+        | StoreError::NoDelivery { .. } => Code::NotFound,
         StoreError::ShortId { .. }
         | StoreError::AmbiguousId { .. }
         | StoreError::EmptyChange
         | StoreError::NoUrgency
         | StoreError::Cursor { .. }
         | StoreError::Wildcards { .. } => Code::BadRequest,
+        StoreError::DiskFull => {
+            log::error!("a request failed: {error}");
+            Code::Busy
+        }
         other => return ApiError::internal(other),
     };
     ApiError::new(code, error.to_string())

@@ -101,6 +101,11 @@ impl Asked {
         }
     }
 
+    /// Returns the words of a list; none if it is missing.
+    pub(crate) fn words(&self, name: &str) -> Vec<&str> {
+        self.text(name).map(|text| text.split(',').collect()).unwrap_or_default()
+    }
+
     /// Returns the value of a text of the path, which is always there.
     pub(crate) fn part(&self, name: &str) -> &str {
         self.text(name).unwrap_or_default()
@@ -139,6 +144,11 @@ impl Asked {
     /// # Errors
     /// Fails if it is not the JSON of this type. Unknown members are errors if the type says so.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        // A list would be read as the members in their order.
+        let begin = self.body.trim_ascii_start().first();
+        if begin.is_some_and(|byte| *byte != b'{') {
+            return Err(ApiError::new(Code::BadBody, "the body is no object of JSON"));
+        }
         serde_json::from_slice(&self.body).map_err(|error| {
             let message = format!("the body is not what is expected: {error}");
             ApiError::new(Code::BadBody, shortened_to(&message, 500))
@@ -159,6 +169,9 @@ impl Kind {
             Self::Time => "a time in whole seconds since 1970".to_owned(),
             Self::Score => "a number".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::Choices(words) => {
+                format!("some of {}, with commas between them", words.join(", "))
+            }
             Self::Flag => "true or false".to_owned(),
         }
     }
@@ -177,6 +190,10 @@ impl Kind {
                 text.parse().ok().filter(|score: &f64| score.is_finite()).map(Value::Score)
             }
             Self::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
+            Self::Choices(words) => text
+                .split(',')
+                .all(|word| words.contains(&word))
+                .then(|| Value::Text(text.to_owned())),
             Self::Flag => text.parse().ok().map(Value::Flag),
         }
     }

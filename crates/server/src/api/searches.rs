@@ -1,13 +1,14 @@
 //! Operations on searches: start one, ask how far it is, read its rows, cancel it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
 use super::errors::{ApiError, Code};
-use super::jobs::{Job, JobRows, SearchRequest};
+use super::job::{Job, JobRows, SearchRequest};
 use super::operation::{Answer, Answering, Content, Kind, Method, Operation, Parameter, Type};
 use super::request::Asked;
 
@@ -40,6 +41,9 @@ struct NewSearch {
     /// The most rows that are kept; as many as the server keeps if it is missing.
     #[serde(default)]
     max_rows: Option<usize>,
+    /// For how many seconds it may run; as long as the server lets it if it is missing.
+    #[serde(default)]
+    max_seconds: Option<u32>,
 }
 
 /// Searches, the newest first.
@@ -119,7 +123,7 @@ fn list(api: Arc<Api>, _: Asked) -> Answering {
 
 fn start(api: Arc<Api>, asked: Asked) -> Answering {
     Box::pin(async move {
-        let NewSearch { search, earliest, latest, max_rows } = asked.json()?;
+        let NewSearch { search, earliest, latest, max_rows, max_seconds } = asked.json()?;
         if search.trim().is_empty() || search.len() > MAX_SEARCH_BYTES {
             let expected = format!("a search of 1 to {MAX_SEARCH_BYTES} bytes");
             return Err(ApiError::parameter("search", &expected, &search));
@@ -134,7 +138,8 @@ fn start(api: Arc<Api>, asked: Asked) -> Answering {
             return Err(ApiError::parameter("max_rows", "a number from 1", "0"));
         }
         let max_rows = max_rows.unwrap_or(usize::MAX);
-        let request = SearchRequest { search, earliest, latest, max_rows };
+        let max_time = max_seconds.map_or(Duration::MAX, |most| Duration::from_secs(most.into()));
+        let request = SearchRequest { search, earliest, latest, max_rows, max_time };
         Answer::json(&api.jobs.start(request, asked.who, api.now())?)
     })
 }

@@ -1,0 +1,134 @@
+//! Who may ask, and what each answer has.
+
+use axum::body::Body;
+use spilltrail_server::{RefusalReason, TokenHash};
+
+use crate::server::{Server, TOKEN, request};
+
+#[tokio::test]
+async fn each_answer_has_headers_and_an_id() {
+    let server = Server::new();
+    let mut ids = std::collections::BTreeSet::new();
+    for (target, status) in [
+        ("/api/v1/findings", 200),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/findings?x=1", 400),
+        ("/healthz", 200),
+        ("/metrics", 200),
+    ] {
+        let answer = server.ask("GET", target, "").await;
+        assert_eq!(answer.status, status, "{target}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{target}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{target}");
+        assert!(ids.insert(answer.header("x-request-id").unwrap().to_owned()), "{target}");
+    }
+    let answer = server.ask("PUT", "/api/v1/findings", "").await;
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, PATCH")));
+    assert_eq!(answer.code(), "wrong_method");
+    let head = server.ask("HEAD", "/api/v1/findings", "").await;
+    assert_eq!(head.status, 200);
+}
+
+#[tokio::test]
+async fn who_has_no_token_is_told_and_learns_nothing() {
+    let server = Server::new();
+    for (target, status) in [
+        ("/api/v1/findings", 401),
+        ("/api/v1/nothing", 401),
+        ("/api", 401),
+        ("/api/v1/openapi.json", 401),
+        ("/metrics", 401),
+        ("/healthz", 200),
+        ("/readyz", 200),
+    ] {
+        let request = request("GET", target).body(Body::empty()).unwrap();
+        let answer = server.send("10.0.0.1", request).await;
+        assert_eq!(answer.status, status, "{target}");
+        if status == 401 {
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{target}");
+            assert_eq!(answer.code(), "unauthorized", "{target}");
+        }
+    }
+    let told = server.told.refusals.lock().unwrap().clone();
+    assert_eq!(told[0].reason, RefusalReason::Missing);
+    // Rebinding: a page that reaches this machine by a name of its own.
+    let evil = axum::http::Request::get("/metrics").header("host", "evil.example");
+    let answer = server.send("127.0.0.1", evil.body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "wrong_host"));
+    let local = request("GET", "/metrics").body(Body::empty()).unwrap();
+    let answer = server.send("127.0.0.1", local).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.text.contains("spilltrail_api_requests_refused_total{reason=\"wrong_host\"} 1"));
+    server.api.set_token(TokenHash::of("other"));
+    assert_eq!(server.ask("GET", "/api/v1/findings", "").await.status, 401);
+}
+
+#[tokio::test]
+async fn readiness_tells_why_only_to_who_is_trusted() {
+    let server = Server::new();
+    assert_eq!(server.get("/readyz").await["ready"], true);
+    *server.parts.failing.lock().unwrap() = Some("the disk is full".to_owned());
+    let answer = server.ask("GET", "/readyz", "").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json()["parts"][1]["why"], "the disk is full");
+    let request = axum::http::Request::get("/readyz").body(Body::empty()).unwrap();
+    let answer = server.send("10.0.0.1", request).await;
+    let expected =
+        r#"{"ready":false,"parts":[{"part":"store","ready":true},{"part":"log","ready":false}]}"#;
+    assert_eq!((answer.status, answer.text.as_str()), (503, expected));
+    assert_eq!(server.get("/healthz").await["status"], "ok");
+}
+
+#[tokio::test]
+async fn there_is_a_limit_of_requests() {
+    let server = Server::with(|access, _| {
+        access.max_per_second = 1;
+        access.max_failures = 2;
+        access.max_body = 100;
+    });
+    let post = |token: &'static str, body: String| {
+        let request = request("POST", "/api/v1/searches").header("authorization", token);
+        server.send("10.0.0.1", request.body(Body::from(body)).unwrap())
+    };
+    let good = "Splunk secret";
+    assert_eq!(TOKEN, "secret");
+    let large = post(good, "x".repeat(101)).await;
+    assert_eq!((large.status, large.code().as_str()), (413, "too_large"));
+    assert_eq!(post(good, "x".repeat(100)).await.status, 400);
+    let many = post(good, String::new()).await;
+    assert_eq!((many.status, many.header("retry-after")), (429, Some("1")));
+    for _ in 0..2 {
+        assert_eq!(post("Bearer bad", String::new()).await.status, 401);
+    }
+    let tried = post("Bearer bad", String::new()).await;
+    assert_eq!((tried.status, tried.code().as_str()), (429, "too_many_requests"));
+}
+
+#[tokio::test]
+async fn who_asks_is_believed_and_told() {
+    let server = Server::new();
+    let body = r#"{"comment":"seen"}"#;
+    let post = |who: &[u8]| {
+        request("POST", "/api/v1/findings/aaaaaaaa1/comments")
+            .header("authorization", "Bearer secret")
+            .header("x-spilltrail-user", who)
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let answer = server.send("10.0.0.1", post("Zoë".as_bytes())).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    for bad in [&b""[..], b"\xff", &[b'x'; 129]] {
+        let answer = server.send("10.0.0.1", post(bad)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_parameter"));
+    }
+    let history = server.get("/api/v1/findings/aaaaaaaa1/history").await;
+    assert_eq!(history["history"][0]["who"], "Zoë");
+    let changes = server.told.changes.lock().unwrap().clone();
+    assert_eq!(changes.len(), 1);
+    let change = &changes[0];
+    assert_eq!((change.who.as_str(), change.operation), ("Zoë", "comment_finding"));
+    assert_eq!(Some(change.request.as_str()), answer.header("x-request-id"));
+    let text = server.metrics.text();
+    let line = r#"spilltrail_api_requests_total{operation="comment_finding",status="201"} 1"#;
+    assert!(text.contains(line), "{text}");
+}
