@@ -9,7 +9,7 @@ use spilltrail_diagnostic::{Code, Diagnostic};
 use spilltrail_event::{
     CaseRule, Comparison, Demand, Field, Pattern, Predicate, ScanRequest, fields,
 };
-use spilltrail_search::analysis::{OF_FINDINGS, OF_SUMMARIES, is_splunks_own};
+use spilltrail_search::analysis::is_splunks_own;
 use spilltrail_search::error::to_engine;
 use spilltrail_search::events::EventSource;
 use spilltrail_search::events::shared::{EventReader, EventsRead};
@@ -54,14 +54,18 @@ fn in_default_indexes(logs: &Logs, predicate: &Predicate) -> Predicate {
     {
         return predicate.clone();
     }
-    let named = OF_FINDINGS.iter().copied().chain([OF_SUMMARIES, "_*"]);
-    let own = named.map(|name| Predicate::Compare {
+    // Named one by one, so that files of other indexes are not read.
+    let others = indexes.keys().filter(|name| !is_splunks_own(name));
+    let others = others.map(|name| Predicate::Compare {
         field: fields::INDEX.to_owned(),
         op: Comparison::Eq,
-        value: Pattern::new(name, CaseRule::Ignore),
+        value: Pattern::new(name.as_str(), CaseRule::Ignore),
     });
-    let others = Predicate::Not(Box::new(Predicate::any(own.collect())));
-    Predicate::and(vec![predicate.clone(), others])
+    let others: Vec<Predicate> = others.collect();
+    if others.is_empty() {
+        return Predicate::Nothing;
+    }
+    Predicate::and(vec![predicate.clone(), Predicate::any(others)])
 }
 
 /// Adapts [`Logs`] to the [`EventSource`] of a search: `source` does not depend on `search`, and

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use jiff::civil::Date;
-use spilltrail_schedule::{Ahead, Missed, Moment};
+use spilltrail_schedule::{Ahead, Interval, Missed, Moment};
 use spilltrail_store::Status;
 
 /// A step of the work of a server.
@@ -57,6 +57,13 @@ pub enum ServeEvent<'a> {
         withdrawn: usize,
         /// Why it failed or was given up.
         reason: Option<&'a str>,
+    },
+    /// Detections ran over an interval of which there is no event.
+    NoEvents {
+        /// The interval.
+        interval: Interval,
+        /// The number of detections.
+        detections: usize,
     },
     /// Firings do not run.
     Missed {

@@ -98,6 +98,15 @@ fn entry(event: &ServeEvent<'_>) -> Option<(&'static str, Value)> {
                 "reason": reason,
             }),
         ),
+        ServeEvent::NoEvents { interval, detections } => (
+            "scheduler",
+            json!({
+                "status": "no events",
+                "earliest": interval.from.0,
+                "latest": interval.to.0,
+                "detections": detections,
+            }),
+        ),
         ServeEvent::Missed { detection, missed } => (
             "scheduler",
             json!({

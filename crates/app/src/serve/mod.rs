@@ -13,12 +13,16 @@ mod folder;
 mod journal;
 mod mover;
 mod options;
+mod reload;
 mod runner;
 mod scheduler;
 mod schedules;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use spilltrail_decode::SOURCETYPES;
 use spilltrail_knowledge::Knowledge;
@@ -32,6 +36,7 @@ pub use events::{ServeEvent, ServeSink};
 pub use folder::DataFolder;
 pub use journal::{AUDIT, INTERNAL, Journal};
 pub use options::{Retention, ServeOptions};
+pub use reload::CurrentContent;
 
 use crate::content::Content;
 use crate::error::AppError;
@@ -40,6 +45,9 @@ use mover::Mover;
 use runner::{Loaded, Runner};
 use scheduler::Scheduler;
 use schedules::Schedules;
+
+/// How often the files of the content are looked at.
+const CONTENT_EVERY: Duration = Duration::from_secs(15);
 
 /// How long is waited after what was done could not be recorded, in seconds.
 const AFTER_FAILURE: i64 = 5;
@@ -50,6 +58,7 @@ pub struct Server {
     runner: Arc<Runner>,
     table: EventTable,
     loaded: Loaded,
+    content: CurrentContent,
 }
 
 impl Server {
@@ -61,7 +70,7 @@ impl Server {
         options: ServeOptions,
         sink: Arc<dyn ServeSink>,
         cancel: CancellationToken,
-    ) -> Result<(Self, Arc<Content>), AppError> {
+    ) -> Result<Self, AppError> {
         let folder = DataFolder::new(&options.data);
         let failed = |reason: String| AppError::Lake { path: folder.path().to_owned(), reason };
         fs::create_dir_all(folder.lookups()).map_err(|error| failed(error.to_string()))?;
@@ -73,12 +82,18 @@ impl Server {
         let store = Store::open(&path)
             .map_err(|error| AppError::Store { path, reason: error.to_string() })?;
         let loaded = load(&options)?;
-        let content = loaded.content.clone();
+        let content = CurrentContent::new(loaded.content.clone());
         let store = Arc::new(Mutex::new(store));
         let journal = Journal::new(wal.clone());
         let sink = Arc::new(Journaled { journal, sink });
         let runner = Arc::new(Runner { options, folder, store, wal, sink, cancel });
-        Ok((Self { runner, table, loaded }, content))
+        Ok(Self { runner, table, loaded, content })
+    }
+
+    /// Returns the content, which changes when its files do.
+    #[must_use]
+    pub fn content(&self) -> CurrentContent {
+        self.content.clone()
     }
 
     /// Returns the log of arriving events.
@@ -92,7 +107,7 @@ impl Server {
     /// # Errors
     /// Fails if the work cannot begin.
     pub async fn run(self) -> Result<(), AppError> {
-        let Self { runner, table, loaded } = self;
+        let Self { runner, table, loaded, content } = self;
         let mover = Mover {
             wal: runner.wal.clone(),
             table,
@@ -101,7 +116,7 @@ impl Server {
             cancel: runner.cancel.clone(),
         };
         let mover = mover.start().map_err(|error| AppError::Engine(error.to_string()))?;
-        let outcome = schedule(&runner, loaded).await;
+        let outcome = schedule(&runner, loaded, &content).await;
         runner.cancel.cancel();
         let joined = crate::error::blocking(move || mover.join()).await?;
         joined.map_err(|_| AppError::Bug("the thread that moves events has ended".to_owned()))?;
@@ -110,24 +125,60 @@ impl Server {
 }
 
 /// Runs what is due, until the token is canceled.
-async fn schedule(runner: &Arc<Runner>, loaded: Loaded) -> Result<(), AppError> {
+async fn schedule(
+    runner: &Arc<Runner>,
+    loaded: Loaded,
+    content: &CurrentContent,
+) -> Result<(), AppError> {
+    let mut files = files_of(runner).await?;
+    let mut looked_at = Instant::now();
     let mut scheduler = Scheduler::new(runner.clone(), loaded, now()).await?;
     loop {
         let next = match scheduler.tick(now()).await {
             Ok(next) => next,
             Err(AppError::Cancelled(_)) => return Ok(()),
             Err(error) => {
-                let reason = error.to_string();
-                runner.sink.event(ServeEvent::Problem { part: "scheduler", reason: &reason });
+                problem(runner, "scheduler", &error);
                 now().plus(AFTER_FAILURE)
             }
         };
         let pause = u64::try_from(next.since(now())).unwrap_or_default().max(1);
         tokio::select! {
             () = runner.cancel.cancelled() => return Ok(()),
-            () = tokio::time::sleep(std::time::Duration::from_secs(pause)) => {}
+            () = tokio::time::sleep(Duration::from_secs(pause)) => {}
+        }
+        if looked_at.elapsed() < CONTENT_EVERY {
+            continue;
+        }
+        looked_at = Instant::now();
+        let found = files_of(runner).await?;
+        if found != files {
+            files = found;
+            match reload(&mut scheduler, runner).await {
+                Ok(loaded) => content.set(loaded),
+                Err(error) => problem(runner, "content", &error),
+            }
         }
     }
+}
+
+async fn files_of(runner: &Runner) -> Result<reload::Files, AppError> {
+    let folders = runner.options.content.folders.clone();
+    crate::error::blocking(move || reload::files(&folders)).await
+}
+
+/// Loads the content again. If it cannot be loaded, that of before goes on.
+async fn reload(scheduler: &mut Scheduler, runner: &Arc<Runner>) -> Result<Arc<Content>, AppError> {
+    let options = runner.options.clone();
+    let loaded = crate::error::blocking(move || load(&options)).await??;
+    let content = loaded.content.clone();
+    scheduler.reload(loaded, now()).await?;
+    Ok(content)
+}
+
+fn problem(runner: &Runner, part: &'static str, error: &AppError) {
+    let reason = error.to_string();
+    runner.sink.event(ServeEvent::Problem { part, reason: &reason });
 }
 
 /// What of the content would run.

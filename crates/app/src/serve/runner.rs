@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use spilltrail_content::Detection;
 use spilltrail_detect::{Finding, Status as Outcome};
-use spilltrail_diagnostic::{Class, Severity};
+use spilltrail_diagnostic::{Class, Code, Severity};
 use spilltrail_lake::{Wal, WalReader};
 use spilltrail_schedule::{Changes, Interval, Moment, Pass, Run, Throttle, Verdict};
 use spilltrail_store::{
@@ -31,6 +31,7 @@ use crate::options::{
 };
 use crate::search::search;
 use crate::select::Selection;
+use crate::unread::{Unread, UnreadKind};
 
 /// What runs use, apart from the content.
 #[derive(Debug)]
@@ -168,7 +169,12 @@ impl Runner {
         };
         let mut collected = Collected::default();
         match hunt(&loaded.content, &options, &mut collected).await {
-            Ok(summary) => Ok(collected.ended(&summary)),
+            Ok(summary) => {
+                if summary.events == 0 || summary.has(UnreadKind::OutOfRange) {
+                    self.sink.event(ServeEvent::NoEvents { interval, detections: runs.len() });
+                }
+                Ok(collected.ended(&summary))
+            }
             Err(error @ AppError::Cancelled(_)) => Err(error),
             Err(error) => {
                 let reason = error.to_string();
@@ -353,7 +359,10 @@ impl Ended {
             }
         };
         let lacks = report.lacks.first().map(|lack| lack.message.clone());
-        let unread = summary.unread.iter().find(|unread| unread.is_damage());
+        // That there is nothing of the time is told once, by the pass.
+        let is_missing =
+            |unread: &&Unread| unread.kind.code().is_some_and(|code| code != Code::NO_EVENTS);
+        let unread = summary.unread.iter().find(is_missing);
         let unread = unread.map(|unread| {
             let why = unread.reasons.first().map_or("", String::as_str);
             format!("events are missing: {}: {why}", unread.name)

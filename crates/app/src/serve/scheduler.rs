@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use spilltrail_lake::WalReader;
 use spilltrail_schedule::{
-    Again, Arrival, Interval, Late, Moment, Plan, Planned, late, passes, plan,
+    Again, Arrival, Concern, Interval, Late, Moment, Plan, Planned, Schedule, late, passes, plan,
 };
-use spilltrail_store::{ScheduleRecord, StoredSchedule};
+use spilltrail_store::{Override, ScheduleRecord, Store, StoredSchedule};
 
 use super::events::ServeEvent;
 use super::runner::{Loaded, Runner, Why};
+use super::schedules::window;
 use crate::error::{AppError, blocking};
 
 /// How often late events are looked for, in seconds. A run reads its whole interval again, so that events
@@ -29,6 +30,10 @@ const LONGEST_WAIT: i64 = 15 * 60;
 pub(super) struct Scheduler {
     runner: Arc<Runner>,
     loaded: Loaded,
+    /// When each runs, by id: as the content says, or as a user has set it.
+    schedules: BTreeMap<String, Schedule>,
+    /// The number of changes of overrides when they were read.
+    overrides: u64,
     /// What failed: how often in a row, and when it is tried again.
     failed: BTreeMap<String, (u32, Moment)>,
     /// When late events are looked for again.
@@ -50,6 +55,8 @@ impl Scheduler {
         let mut scheduler = Self {
             runner,
             loaded: loaded.clone(),
+            schedules: BTreeMap::new(),
+            overrides: 0,
             failed: BTreeMap::new(),
             late_at: now,
             ahead: Vec::new(),
@@ -58,45 +65,28 @@ impl Scheduler {
         Ok(scheduler)
     }
 
+    /// Takes new content, and tells what is other than before.
+    ///
+    /// # Errors
+    /// Fails if the schedules cannot be stored.
+    pub(super) async fn reload(&mut self, loaded: Loaded, now: Moment) -> Result<(), AppError> {
+        let changes = loaded.schedules.changes_since(&self.loaded.schedules);
+        self.load(loaded, &changes, now).await
+    }
+
     /// Takes new content: its schedules take the place of those before.
     ///
     /// # Errors
     /// Fails if they cannot be stored.
-    pub(super) async fn load(
+    async fn load(
         &mut self,
         loaded: Loaded,
         changes: &[String],
         now: Moment,
     ) -> Result<(), AppError> {
-        let schedules = loaded.schedules.clone();
-        let set = move |store: &mut spilltrail_store::Store| {
-            let before = store.reader().schedules()?;
-            for (id, one) in &schedules.run {
-                let known = before.iter().find(|stored| stored.schedule.id == *id);
-                let known = known.map(|stored| &stored.schedule);
-                // What a user has set stays.
-                if known.is_some_and(|known| known.is_overridden) {
-                    continue;
-                }
-                let spec = one.schedule.spec().clone();
-                let record =
-                    ScheduleRecord { id: id.clone(), spec, is_enabled: true, is_overridden: false };
-                if known != Some(&record) {
-                    store.set_schedule(&record, now)?;
-                }
-            }
-            // They keep how far they have come, for the case that they come back.
-            for StoredSchedule { mut schedule, .. } in before {
-                if schedule.is_enabled && !schedules.run.contains_key(&schedule.id) {
-                    schedule.is_enabled = false;
-                    store.set_schedule(&schedule, now)?;
-                }
-            }
-            Ok(())
-        };
-        self.runner.with_store(set).await?;
         self.loaded = loaded;
         self.failed.clear();
+        self.set_schedules(now).await?;
         let schedules = &self.loaded.schedules;
         self.runner.sink.event(ServeEvent::Content {
             scheduled: schedules.run.len(),
@@ -106,11 +96,73 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Stores the schedules: those of the content, with what users have set in their place.
+    async fn set_schedules(&mut self, now: Moment) -> Result<(), AppError> {
+        let read = |store: &mut Store| {
+            let reader = store.reader();
+            Ok((reader.changed()?.overrides, reader.overrides()?, reader.schedules()?))
+        };
+        let (changed, overrides, before) = self.runner.with_store(read).await?;
+        self.overrides = changed;
+        self.schedules.clear();
+        let mut records = Vec::new();
+        for (id, one) in &self.loaded.schedules.run {
+            let set = overrides.iter().find(|set| set.detection == *id).map(|set| &set.set);
+            let schedule = match set.map(|set| overridden(&one.schedule, set)) {
+                Some(Ok(schedule)) => schedule,
+                Some(Err(reason)) => {
+                    let reason = format!(
+                        "what was set for {} cannot be used, and it runs as its file says: {reason}",
+                        one.name
+                    );
+                    self.runner
+                        .sink
+                        .event(ServeEvent::Problem { part: "scheduler", reason: &reason });
+                    one.schedule.clone()
+                }
+                None => one.schedule.clone(),
+            };
+            records.push(ScheduleRecord {
+                id: id.clone(),
+                spec: schedule.spec().clone(),
+                is_enabled: set.and_then(|set| set.is_enabled).unwrap_or(true),
+                is_overridden: set.is_some(),
+            });
+            self.schedules.insert(id.clone(), schedule);
+        }
+        let set = move |store: &mut Store| {
+            let is_known =
+                |record: &ScheduleRecord| before.iter().any(|stored| stored.schedule == *record);
+            for record in records.iter().filter(|record| !is_known(record)) {
+                store.set_schedule(record, now)?;
+            }
+            // They keep how far they have come, for the case that they come back.
+            for StoredSchedule { mut schedule, .. } in before {
+                if schedule.is_enabled && records.iter().all(|record| record.id != schedule.id) {
+                    schedule.is_enabled = false;
+                    store.set_schedule(&schedule, now)?;
+                }
+            }
+            Ok(())
+        };
+        self.runner.with_store(set).await
+    }
+
+    /// Takes what users have set since the schedules were stored.
+    async fn follow_overrides(&mut self, now: Moment) -> Result<(), AppError> {
+        let read = |store: &mut Store| Ok(store.reader().changed()?.overrides);
+        if self.runner.with_store(read).await? != self.overrides {
+            self.set_schedules(now).await?;
+        }
+        Ok(())
+    }
+
     /// Runs all that is due at `now`, and returns when to look again.
     ///
     /// # Errors
     /// Fails if what was done cannot be recorded, or if the server is stopped.
     pub(super) async fn tick(&mut self, now: Moment) -> Result<Moment, AppError> {
+        self.follow_overrides(now).await?;
         let plan = self.plan(now).await?;
         for missed in &plan.missed {
             let recorded = missed.clone();
@@ -142,10 +194,7 @@ impl Scheduler {
         let schedules: Vec<_> = stored
             .iter()
             .filter(|stored| stored.schedule.is_enabled)
-            .filter_map(|stored| {
-                let one = self.loaded.schedules.run.get(&stored.schedule.id)?;
-                Some((stored, one.schedule.clone()))
-            })
+            .filter_map(|stored| Some((stored, self.schedules.get(&stored.schedule.id)?)))
             .collect();
         let planned: Vec<Planned<'_>> = schedules
             .iter()
@@ -243,5 +292,30 @@ impl Scheduler {
     fn failed(&self, error: &dyn std::error::Error) -> AppError {
         let path = self.runner.folder.path().to_owned();
         AppError::Lake { path, reason: error.to_string() }
+    }
+}
+
+/// Returns a schedule with what a user has set in place of what the content says.
+///
+/// # Errors
+/// Fails, with the reason, if both together make no schedule.
+fn overridden(schedule: &Schedule, set: &Override) -> Result<Schedule, String> {
+    let mut spec = schedule.spec().clone();
+    for (of_spec, text) in [
+        (&mut spec.cron, &set.cron),
+        (&mut spec.earliest, &set.earliest),
+        (&mut spec.latest, &set.latest),
+    ] {
+        if let Some(text) = text {
+            of_spec.clone_from(text);
+        }
+    }
+    if let Some(text) = &set.window {
+        spec.window = window(text)?;
+    }
+    let schedule = Schedule::new(spec).map_err(|error| error.to_string())?;
+    match schedule.check(super::now()).into_iter().find(Concern::is_error) {
+        Some(concern) => Err(format!("{concern}; {}", concern.help())),
+        None => Ok(schedule),
     }
 }

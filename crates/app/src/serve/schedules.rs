@@ -151,13 +151,7 @@ impl Schedules {
 /// # Errors
 /// Fails, with the reason, if its window is no number of minutes.
 fn spec(scheduling: &Scheduling, zone: &str) -> Result<ScheduleSpec, String> {
-    let window = match scheduling.schedule_window.trim() {
-        "" | "0" => Window::None,
-        "auto" => Window::Auto,
-        minutes => Window::Minutes(minutes.parse().map_err(|_| {
-            format!("`schedule_window` is `{minutes}`; expected a number of minutes, or `auto`")
-        })?),
-    };
+    let window = window(&scheduling.schedule_window)?;
     Ok(ScheduleSpec {
         cron: scheduling.cron_schedule.clone(),
         zone: zone.to_owned(),
@@ -167,4 +161,18 @@ fn spec(scheduling: &Scheduling, zone: &str) -> Result<ScheduleSpec, String> {
         mode: Mode::Continuous,
         priority: Priority::Default,
     })
+}
+
+/// Returns a window as it is written in content.
+///
+/// # Errors
+/// Fails, with the reason, if it is no number of minutes.
+pub(super) fn window(text: &str) -> Result<Window, String> {
+    match text.trim() {
+        "" | "0" => Ok(Window::None),
+        "auto" => Ok(Window::Auto),
+        minutes => minutes.parse().map(Window::Minutes).map_err(|_| {
+            format!("`schedule_window` is `{minutes}`; expected a number of minutes, or `auto`")
+        }),
+    }
 }

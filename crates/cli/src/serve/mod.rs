@@ -32,8 +32,8 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     if options.check_config {
         return check(&options);
     }
-    let (server, loaded) =
-        Server::open(serve, Arc::new(Printer::default()), cancel.clone()).await?;
+    let server = Server::open(serve, Arc::new(Printer), cancel.clone()).await?;
+    let loaded = server.content().get();
     report::content(&loaded.problems, Detail::Counted);
     let metrics = Arc::new(Metrics::new());
     let mut edges = JoinSet::new();

@@ -57,6 +57,12 @@ fn lines(event: &ServeEvent<'_>) -> Vec<String> {
             parts.extend(reason.map(str::to_owned));
             vec![format!("{}: {detection} of {nominal}: {}", status.name(), parts.join(", "))]
         }
+        ServeEvent::NoEvents { interval, detections } => {
+            let detections = report::counted(*detections as u64, "detection");
+            vec![format!(
+                "no events: {detections} looked at {interval}, of which there is no event"
+            )]
+        }
         ServeEvent::Missed { detection, missed } => {
             let firings = report::counted(missed.firings, "run");
             let of = match missed.interval {

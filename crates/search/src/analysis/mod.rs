@@ -28,7 +28,7 @@ use crate::commands::{self, CommandKind, classes, subsearch};
 use crate::lineage::Lineage;
 pub use crate::planning::facts::{Facts, OwnTime};
 use crate::planning::facts::{Nested, Role, Template};
-pub use crate::planning::index::{OF_FINDINGS, OF_RISK, OF_SUMMARIES, is_splunks_own};
+pub use crate::planning::index::{OF_FINDINGS, OF_RISK, is_splunks_own};
 use crate::planning::plan::Needs;
 use crate::planning::predicate::Position;
 pub use need::{Need, NeedKind, Offer};

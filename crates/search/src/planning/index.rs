@@ -8,7 +8,7 @@ use spilltrail_spl::{CompareOp, SearchExpr, SearchLiteral};
 pub const OF_FINDINGS: &[&str] = &["risk", "notable"];
 
 /// The index to which `collect` and summary indexing write.
-pub const OF_SUMMARIES: &str = "summary";
+const OF_SUMMARIES: &str = "summary";
 
 /// Returns true if an index, or every index that a pattern such as `_*` can name, holds what Splunk
 /// itself writes: findings, summaries or, in indexes whose names begin with `_`, its own logs.

@@ -1,0 +1,256 @@
+//! A server whose clock is simulated: what comes in when, and what is found.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::PoisonError;
+
+use spilltrail_content::BuiltinPack;
+use spilltrail_lake::{BatchBuilder, Commit, Event, Origin, move_batches};
+use spilltrail_schedule::Limits;
+use spilltrail_store::{Desk, Override, Status, StoreReader};
+
+use super::*;
+use crate::lake::MovedRows;
+use crate::options::ContentOptions;
+
+/// 2026-11-02, midnight.
+const START: Moment = Moment(1_793_577_600);
+const HOUR: i64 = 3600;
+
+/// A detection that groups what happens within its interval, so that late events change its findings.
+const DETECTION: &str = "
+name: Keys Made
+id: 11111111-2222-4333-8444-555555555555
+version: 1
+date: '2026-11-29'
+author: Spilltrail
+status: production
+type: TTP
+description: Somebody makes access keys.
+search: 'sourcetype=aws:cloudtrail eventName=CreateAccessKey | stats count min(_time) as firstTime by user_name'
+rba:
+  message: $user_name$ made keys
+  risk_objects:
+  - field: user_name
+    type: user
+    score: 60
+  threat_objects: []
+tags:
+  mitre_attack_id: [T1098.001]
+  security_domain: cloud
+";
+
+/// A correlation of the risk of a day.
+const CORRELATION: &str = "
+name: Much Risk
+id: 22222222-2222-4333-8444-555555555555
+version: 1
+date: '2026-11-29'
+author: Spilltrail
+status: production
+type: Correlation
+description: An object has much risk.
+search: 'index=risk | stats sum(risk_score) as risk_score count as events by risk_object | where risk_score > 100'
+deployment:
+  name: each hour over a day
+  type: Correlation
+  scheduling:
+    cron_schedule: '0 * * * *'
+    earliest_time: -24h
+    latest_time: now
+    schedule_window: '0'
+  alert_action:
+    notable:
+      rule_title: '%name%'
+      rule_description: '%description%'
+      nes_fields: [risk_object]
+";
+
+/// Keeps what is told, in a line each.
+#[derive(Debug, Default)]
+struct Told(std::sync::Mutex<Vec<String>>);
+
+impl ServeSink for Told {
+    fn event(&self, event: ServeEvent<'_>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{event:?}"));
+    }
+}
+
+struct Simulation {
+    folder: tempfile::TempDir,
+    told: Arc<Told>,
+    server: Server,
+    scheduler: Scheduler,
+    rows: MovedRows,
+}
+
+fn options(folder: &Path) -> ServeOptions {
+    ServeOptions {
+        data: folder.join("data"),
+        content: ContentOptions {
+            folders: vec![folder.join("content")],
+            builtin: BuiltinPack::LeftOut,
+            macros: Vec::new(),
+        },
+        zone: "UTC".to_owned(),
+        limits: Limits::default(),
+        late_look_back: 7 * 86_400,
+        threads: Some(1),
+        ..ServeOptions::default()
+    }
+}
+
+impl Simulation {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let detections = folder.path().join("content/detections");
+        fs::create_dir_all(&detections).unwrap();
+        fs::write(detections.join("keys_made.yml"), DETECTION).unwrap();
+        fs::write(detections.join("much_risk.yml"), CORRELATION).unwrap();
+        Self::open(folder, START).await
+    }
+
+    async fn open(folder: tempfile::TempDir, now: Moment) -> Self {
+        let told = Arc::new(Told::default());
+        let server =
+            Server::open(options(folder.path()), told.clone(), CancellationToken::new()).await;
+        let server = server.unwrap();
+        let scheduler = Scheduler::new(server.runner.clone(), server.loaded.clone(), now).await;
+        let scheduler = scheduler.unwrap();
+        Self { folder, told, server, scheduler, rows: MovedRows::default() }
+    }
+
+    /// Lets the server stop and start again.
+    async fn restart(self, now: Moment) -> Self {
+        let Self { folder, server, scheduler, .. } = self;
+        drop((server, scheduler));
+        Self::open(folder, now).await
+    }
+
+    fn store(&self) -> StoreReader {
+        StoreReader::open(&self.server.runner.folder.store()).unwrap()
+    }
+
+    /// Brings events of a user in, each given by when it happened.
+    async fn arrive(&mut self, user: &str, times: &[Moment]) {
+        let mut batch = BatchBuilder::new(Origin { index: "main".into(), ..Origin::default() });
+        for time in times {
+            let time = jiff::Timestamp::from_second(time.0).unwrap();
+            let text = format!(
+                r#"{{"eventVersion":"1.08","userIdentity":{{"type":"IAMUser","userName":"{user}"}},"eventTime":"{time}","eventSource":"iam.amazonaws.com","eventName":"CreateAccessKey","eventID":"{user}-{time}"}}"#
+            );
+            batch.push(Event { raw: text.as_bytes(), time: None, fields: None }).unwrap();
+        }
+        let commit = Commit { batches: vec![batch.finish().unwrap()], ..Commit::default() };
+        self.server.wal().append(commit).unwrap().await.unwrap().unwrap();
+    }
+
+    async fn move_all(&mut self) {
+        let wal = self.server.wal();
+        move_batches(&wal, &mut self.server.table, 1 << 20, &mut self.rows).await.unwrap();
+    }
+
+    /// Returns what counts at the end: detection, time, entity and number.
+    fn found(&self) -> BTreeSet<String> {
+        let counted = self.store().counted(Moment(0), Moment(i64::MAX)).unwrap();
+        let line = |one: &spilltrail_store::Counted| {
+            let record = &one.finding.finding;
+            let body: serde_json::Value = serde_json::from_str(&record.body).unwrap();
+            let nominal = one.finding.nominal.since(START) / HOUR;
+            format!("{} {nominal} {}", record.name, body["result"])
+        };
+        counted.iter().map(line).collect()
+    }
+}
+
+/// Four users make keys over eight hours, in most of them.
+fn events() -> Vec<(&'static str, Moment)> {
+    let mut events = Vec::new();
+    for minute in (0..8 * 60).step_by(17) {
+        let user = ["ann", "bob", "cy", "di"][(minute / 17) as usize % 4];
+        events.push((user, START.plus(minute * 60)));
+    }
+    events
+}
+
+/// Runs fourteen hours, in which each event arrives some time after it happened; returns what is found.
+async fn hours(delay: impl Fn(usize) -> i64, restarts: bool) -> BTreeSet<String> {
+    let mut simulation = Simulation::new().await;
+    let mut coming: Vec<(Moment, &str, Moment)> = events()
+        .into_iter()
+        .enumerate()
+        .map(|(number, (user, time))| (time.plus(delay(number)), user, time))
+        .collect();
+    coming.sort();
+    let mut now = START;
+    while now < START.plus(14 * HOUR + 1200) {
+        now = now.plus(20 * 60);
+        let here = coming.partition_point(|(arrives, _, _)| *arrives <= now);
+        for (_, user, time) in coming.drain(..here) {
+            simulation.arrive(user, &[time]).await;
+        }
+        simulation.move_all().await;
+        if restarts && now.since(START) % (4 * HOUR) == 0 {
+            simulation = simulation.restart(now).await;
+        }
+        simulation.scheduler.tick(now).await.unwrap();
+    }
+    // Each schedule ran each hour once in time, and nothing is left over.
+    let runs = simulation.store().runs(Moment(0)).unwrap();
+    let done = runs.iter().filter(|run| run.status == Status::Done).count();
+    assert_eq!(done, 2 * 14);
+    assert!(runs.iter().all(|run| run.reason.is_none()), "{runs:#?}");
+    assert!(runs.iter().all(|run| matches!(run.status, Status::Done | Status::Late)));
+    simulation.found()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_and_shuffled_events_give_the_findings_of_those_in_time() {
+    let in_time = hours(|_| 60, false).await;
+    let keys = in_time.iter().filter(|line| line.starts_with("Keys")).count();
+    assert!(keys > 20 && in_time.len() > keys, "{in_time:#?}");
+    let of_keys = |found: &BTreeSet<String>| -> BTreeSet<String> {
+        found.iter().filter(|line| line.starts_with("Keys")).cloned().collect()
+    };
+    // Up to four hours late, in any order, with a server that is stopped now and then.
+    let late = hours(|number| (number as i64 * 7919) % (4 * HOUR), true).await;
+    assert_eq!(of_keys(&late), of_keys(&in_time));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_users_set_takes_the_place_of_what_the_content_says() {
+    let mut simulation = Simulation::new().await;
+    let mut desk = Desk::open(&simulation.server.runner.folder.store()).unwrap();
+    let id = "11111111-2222-4333-8444-555555555555";
+    let set =
+        Override { is_enabled: Some(false), reason: "too many".to_owned(), ..Override::default() };
+    desk.set_override(id, &set, "ann", START).unwrap();
+    simulation.scheduler.tick(START.plus(HOUR + 600)).await.unwrap();
+    let ran = |simulation: &Simulation| -> Vec<(String, i64)> {
+        let runs = simulation.store().runs(Moment(0)).unwrap();
+        let mine = runs.into_iter().filter(|run| run.schedule == id);
+        mine.map(|run| (run.status.name().to_owned(), run.nominal.since(START) / 60)).collect()
+    };
+    assert_eq!(ran(&simulation), []);
+    let set = Override {
+        cron: Some("*/30 * * * *".to_owned()),
+        earliest: Some("-30m@m".to_owned()),
+        latest: Some("now".to_owned()),
+        window: Some("0".to_owned()),
+        reason: "faster".to_owned(),
+        ..Override::default()
+    };
+    desk.set_override(id, &set, "ann", START).unwrap();
+    simulation.scheduler.tick(START.plus(2 * HOUR)).await.unwrap();
+    simulation.scheduler.tick(START.plus(3 * HOUR)).await.unwrap();
+    // It was enabled at the second hour, and begins there.
+    assert_eq!(ran(&simulation), [("done".to_owned(), 150), ("done".to_owned(), 180)]);
+    // What makes no schedule is told, and the content's runs.
+    let set = Override { cron: Some("nonsense".to_owned()), ..Override::default() };
+    desk.set_override(id, &set, "ann", START).unwrap();
+    simulation.scheduler.tick(START.plus(4 * HOUR + 600)).await.unwrap();
+    assert_eq!(ran(&simulation).len(), 3);
+    let told = simulation.told.0.lock().unwrap().join("\n");
+    assert!(told.contains("what was set for Keys Made cannot be used"), "{told}");
+}
