@@ -4,6 +4,7 @@ mod checking;
 mod ingesting;
 mod serving;
 mod testing;
+mod working;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,13 @@ pub(crate) use serving::{
     TokenRemoveOptions, listen,
 };
 pub(crate) use testing::{ReplayOptions, TestFormat, TestOptions};
+pub(crate) use working::{
+    AllowAddOptions, AllowCommand, AllowListOptions, AllowRemoveOptions, AssignOptions,
+    ChangedOptions, CloseOptions, CommentOptions, FindingsCommand, FindingsListOptions,
+    FindingsShowOptions, IndexOptions, ReopenOptions, RiskOptions, ScheduleCommand,
+    ScheduleEnableOptions, ScheduleListOptions, ScheduleResetOptions, ScheduleRunsOptions,
+    ScheduleSetOptions,
+};
 
 /// The most threads that read logs.
 pub(crate) const MAX_THREADS: u64 = 256;
@@ -82,6 +90,19 @@ pub(crate) enum Command {
     Ingest(IngestOptions),
     /// Keep events that come in, run detections on their schedules, and store what they find.
     Serve(ServeOptions),
+    /// List what a server found, show a finding, and say what became of it.
+    #[command(subcommand)]
+    Findings(FindingsCommand),
+    /// List what has the most risk, or what raised it.
+    Risk(RiskOptions),
+    /// List what runs when and how runs went; enable, disable and set schedules.
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// List, add and remove what is known to be harmless.
+    #[command(subcommand)]
+    Allow(AllowCommand),
+    /// List the indexes of a lake, and how much is in each.
+    Index(IndexOptions),
     /// Make, list and remove the tokens of senders of events.
     #[command(subcommand)]
     Token(TokenCommand),

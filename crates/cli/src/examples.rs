@@ -58,6 +58,45 @@ Examples:
   spilltrail token add firehose --data ./data --sourcetype aws:cloudtrail
   spilltrail token add vector --data ./data --index aws --use-ack";
 
+pub(crate) const FINDINGS: &str = "\
+Examples:
+  spilltrail findings list --data ./data
+  spilltrail findings list --data ./data --all --since -24h --entity '*user/bob'
+  spilltrail findings show --data ./data 3f2a9c";
+
+pub(crate) const CLOSE: &str = "\
+Examples:
+  spilltrail findings close --data ./data 3f2a9c --disposition false-positive-data
+  spilltrail findings close --data ./data 3f2a9c 81d0e4 --comment 'the backup of November'";
+
+pub(crate) const RISK: &str = "\
+Examples:
+  spilltrail risk --data ./data --since -24h --min-score 100
+  spilltrail risk --data ./data arn:aws:iam::111122223333:user/bob";
+
+pub(crate) const SCHEDULE: &str = "\
+Examples:
+  spilltrail schedule list --data ./data
+  spilltrail schedule runs --data ./data --problems
+  spilltrail schedule disable --data ./data 'AWS Console Login*' --reason 'too many, see ticket 12'";
+
+pub(crate) const SCHEDULE_SET: &str = "\
+Examples:
+  spilltrail schedule set --data ./data 'AWS IAM User Created' --cron '*/15 * * * *' \\
+      --earliest -25m@m --latest -10m@m
+  spilltrail schedule reset --data ./data 'AWS IAM User Created'";
+
+pub(crate) const ALLOW: &str = "\
+Examples:
+  spilltrail allow add --data ./data --detection 'AWS EBS*' --field user_arn --value '*role/backup' \\
+      --reason 'the nightly backup' --expires +90d
+  spilltrail allow list --data ./data";
+
+pub(crate) const INDEX: &str = "\
+Examples:
+  spilltrail index --data ./data
+  spilltrail search --lake ./data 'index=_internal sourcetype=scheduler status=failed'";
+
 pub(crate) const FIELDS: &str = "\
 Examples:
   spilltrail fields ./AWSLogs

@@ -5,6 +5,7 @@ mod bars;
 mod check;
 mod config;
 mod content;
+mod data;
 mod detections;
 mod examples;
 mod excerpt;
@@ -132,6 +133,15 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Ingest(options) => settings.apply_to_limits(&mut options.limits),
         Command::Serve(options) => settings.apply_to_server(options),
         Command::Token(command) => settings.apply_to_data(command.data_mut()),
+        Command::Findings(command) => settings.apply_to_data(command.data_mut()),
+        Command::Risk(options) => settings.apply_to_data(&mut options.data),
+        Command::Allow(command) => settings.apply_to_data(command.data_mut()),
+        Command::Index(options) => settings.apply_to_data(&mut options.data),
+        Command::Schedule(command) => {
+            let (data, content) = command.parts_mut();
+            settings.apply_to_data(data);
+            settings.apply_to_content(content);
+        }
         Command::Config(_)
         | Command::Help { .. }
         | Command::Completions { .. }
@@ -148,6 +158,11 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Ingest(options) => run::run(|cancel| ingest::run(options, cancel)),
         Command::Serve(options) => run::run(|cancel| serve::run(options, cancel)),
         Command::Token(command) => token::run(&command),
+        Command::Findings(command) => data::findings::run(&command),
+        Command::Risk(options) => data::risk::run(&options),
+        Command::Schedule(command) => data::schedule::run(&command),
+        Command::Allow(command) => data::allow::run(&command),
+        Command::Index(options) => run::run(|_| data::index::run(options)),
         Command::Detections(command) => detections::run(&command),
         Command::Expand(options) => expand::run(&options),
         Command::Fmt(options) => fmt::run(&options),

@@ -4,6 +4,8 @@
 //! findings, schedules and searches. [`serve()`] serves their routers, or any other one, on a listener, plainly
 //! or with [`tls`].
 
+pub use axum::Router;
+
 pub mod api;
 mod audit;
 mod files;

@@ -50,7 +50,7 @@ pub use records::{
 };
 pub use risk::{MOST_OBJECTS, MOST_RISKS, ObjectRisk, RiskEvent, RiskFilter};
 pub use runs::{MOST_RUNS, RunCounts};
-pub use store::{Finished, Outcome, Store};
+pub use store::{Finished, Outcome, Store, Told};
 pub use triage::{
     Aspect, Change, Disposition, HistoryEntry, MOST_HISTORY, SHORTEST_ID, Step, Triage,
     TriageStatus,

@@ -8,7 +8,7 @@
 //!
 //! So whoever follows the entries knows which contents are found at any time, and gets each once.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 use spilltrail_schedule::{Interval, Moment};
 
@@ -17,7 +17,7 @@ use crate::findings;
 use crate::ledger;
 use crate::reader::{StoreReader, parsed};
 use crate::records::{FindingRecord, FindingState, RunRecord};
-use crate::store::Store;
+use crate::store::{Store, Told};
 
 /// The most entries that are read at once.
 pub const MOST_ENTRIES: usize = 1000;
@@ -77,9 +77,7 @@ impl StoreReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn outbox_end(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+        end(&self.connection)
     }
 }
 
@@ -96,6 +94,30 @@ impl Store {
         transaction.commit()?;
         Ok(removed)
     }
+}
+
+/// Returns the number of the last entry that was ever in the outbox; 0 if there was none.
+pub(crate) fn end(connection: &Connection) -> Result<u64, StoreError> {
+    let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// Returns how many entries with numbers after `seq` there are, by their states.
+pub(crate) fn told_since(connection: &Connection, seq: u64) -> Result<Told, StoreError> {
+    let sql = "SELECT state, count(*) FROM outbox WHERE seq > ?1 GROUP BY state";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([seq])?;
+    let mut told = Told::default();
+    while let Some(row) = rows.next()? {
+        let count = match FindingState::parse(&row.get::<_, String>(0)?)? {
+            FindingState::New => &mut told.new,
+            FindingState::Changed => &mut told.changed,
+            FindingState::Withdrawn => &mut told.withdrawn,
+        };
+        *count = row.get(1)?;
+    }
+    Ok(told)
 }
 
 /// Adds what is to be told about a finding, before its row is changed: the hash of what the run had, and

@@ -12,6 +12,7 @@ use crate::findings;
 use crate::form;
 use crate::ledger;
 use crate::lock;
+use crate::outbox;
 use crate::reader::StoreReader;
 use crate::records::{FindingRecord, RunRecord, ScheduleRecord, Status, StoredRun};
 
@@ -40,10 +41,26 @@ pub struct Outcome<'a> {
 /// What became of a run that was to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finished {
-    /// It is stored. The findings differ like this from those of the attempts before it.
-    Stored(Changes),
+    /// It is stored.
+    Stored {
+        /// How the findings differ from those of the attempts before it.
+        changes: Changes,
+        /// How many of these changes are told, because no other run has told them.
+        told: Told,
+    },
     /// It was stored before, and nothing has changed.
     Already,
+}
+
+/// How many entries a run has added to the outbox.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Contents that are there.
+    pub new: u64,
+    /// Contents that are there in place of others.
+    pub changed: u64,
+    /// Contents that are no longer there.
+    pub withdrawn: u64,
 }
 
 impl Store {
@@ -121,6 +138,7 @@ impl Store {
         if !ledger::add(&transaction, &entry(run))? {
             return Ok(Finished::Already);
         }
+        let end = outbox::end(&transaction)?;
         let changes = if run.status.has_findings() {
             findings::replace(&transaction, run, findings)?
         } else {
@@ -135,8 +153,9 @@ impl Store {
             transaction.prepare_cached(sql)?.execute((&run.schedule, state))?;
         }
         allow::count(&transaction, hits, run.started)?;
+        let told = outbox::told_since(&transaction, end)?;
         transaction.commit()?;
-        Ok(Finished::Stored(changes))
+        Ok(Finished::Stored { changes, told })
     }
 
     /// Stores firings that do not run, and moves their schedule on.

@@ -65,7 +65,7 @@ fn run_for_ever(path: &Path) {
         let findings: Vec<FindingRecord> = (0..FINDINGS).map(finding).collect();
         let outcome = Outcome { run: &run, findings: &findings, throttle: Some(&state), hits: &[] };
         let finished = store.finish_run(&outcome).unwrap();
-        assert!(matches!(finished, Finished::Stored(_)));
+        assert!(matches!(finished, Finished::Stored { .. }));
         let position = store.reader().outputs().unwrap().first().map_or(0, |(_, seq)| *seq);
         let entries = store.reader().outbox_after(position, 100).unwrap();
         let entries: Vec<u64> = entries.iter().map(|entry| entry.seq).collect();

@@ -1,6 +1,7 @@
 //! What a server tells of its work.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use spilltrail_schedule::{Ahead, Interval, Missed, Moment};
@@ -32,6 +33,13 @@ pub enum ServeEvent<'a> {
         /// The number of files before.
         files: usize,
     },
+    /// Files were put together, and old ones removed.
+    Tidied {
+        /// The bytes of the files of the table.
+        lake_bytes: u64,
+        /// The bytes of events in the log, before compression.
+        log_bytes: u64,
+    },
     /// Events were dropped because they are older than is kept.
     Dropped {
         /// The index.
@@ -49,12 +57,14 @@ pub enum ServeEvent<'a> {
         nominal: Moment,
         /// What became of it.
         status: Status,
-        /// The number of findings that were not there before.
-        new: usize,
+        /// The number of findings that no run has found before.
+        new: u64,
         /// The number of findings that changed.
-        changed: usize,
+        changed: u64,
         /// The number of findings that are no longer there.
-        withdrawn: usize,
+        withdrawn: u64,
+        /// How long it took. Detections that run together took it together.
+        took: Duration,
         /// Why it failed or was given up.
         reason: Option<&'a str>,
     },

@@ -77,7 +77,9 @@ impl ServeSink for Journaled {
 /// would be an event to move.
 fn entry(event: &ServeEvent<'_>) -> Option<(&'static str, Value)> {
     Some(match event {
-        ServeEvent::Moved { .. } | ServeEvent::Compacted { .. } => return None,
+        ServeEvent::Moved { .. } | ServeEvent::Compacted { .. } | ServeEvent::Tidied { .. } => {
+            return None;
+        }
         ServeEvent::Content { scheduled, left_out, changes } => (
             "spilltrail:content",
             json!({ "scheduled": scheduled, "left_out": left_out.len(), "changes": changes }),
@@ -86,7 +88,7 @@ fn entry(event: &ServeEvent<'_>) -> Option<(&'static str, Value)> {
             "spilltrail:retention",
             json!({ "dropped_index": index, "events": events, "before": before.to_string() }),
         ),
-        ServeEvent::Ran { detection, nominal, status, new, changed, withdrawn, reason } => (
+        ServeEvent::Ran { detection, nominal, status, new, changed, withdrawn, took, reason } => (
             "scheduler",
             json!({
                 "savedsearch_name": detection,
@@ -95,6 +97,7 @@ fn entry(event: &ServeEvent<'_>) -> Option<(&'static str, Value)> {
                 "new": new,
                 "changed": changed,
                 "withdrawn": withdrawn,
+                "run_time": took.as_secs_f64(),
                 "reason": reason,
             }),
         ),

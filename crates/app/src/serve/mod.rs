@@ -17,6 +17,7 @@ mod reload;
 mod runner;
 mod scheduler;
 mod schedules;
+mod sizes;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,8 @@ pub use folder::DataFolder;
 pub use journal::{AUDIT, INTERNAL, Journal};
 pub use options::{Retention, ServeOptions};
 pub use reload::CurrentContent;
+pub use schedules::overridden;
+pub use sizes::{IndexUse, index_sizes};
 
 use crate::content::Content;
 use crate::error::AppError;

@@ -122,6 +122,9 @@ impl Mover {
                 self.sink.event(ServeEvent::Dropped { index, events, before: day });
             }
         }
+        let lake_bytes = self.table.indexes()?.iter().map(|size| size.bytes).sum();
+        let log_bytes = WalReader::open(self.wal.path())?.size()?.bytes;
+        self.sink.event(ServeEvent::Tidied { lake_bytes, log_bytes });
         let now: SystemTime = jiff::Timestamp::now().into();
         self.table.vacuum(now - KEPT).await?;
         Ok(())

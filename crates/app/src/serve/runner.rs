@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -9,9 +10,9 @@ use spilltrail_content::Detection;
 use spilltrail_detect::{Finding, Status as Outcome};
 use spilltrail_diagnostic::{Class, Code, Severity};
 use spilltrail_lake::{Wal, WalReader};
-use spilltrail_schedule::{Changes, Interval, Moment, Pass, Run, Throttle, Verdict};
+use spilltrail_schedule::{Interval, Moment, Pass, Run, Throttle, Verdict};
 use spilltrail_store::{
-    FindingRecord, Finished, Outcome as StoredOutcome, RunRecord, Status, Store, StoreError,
+    FindingRecord, Finished, Outcome as StoredOutcome, RunRecord, Status, Store, StoreError, Told,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -106,12 +107,12 @@ impl Runner {
         }
         // What fills lookups comes before what reads them.
         for (run, index) in baselines {
-            let (seen, started) = (self.seen().await?, now());
+            let (seen, started) = (self.seen().await?, (now(), Instant::now()));
             let ended = self.baseline(loaded, run, index).await?;
             failed.extend(self.finish(loaded, run, why, seen, started, ended).await?);
         }
         for (nominal, runs) in detections {
-            let (seen, started) = (self.seen().await?, now());
+            let (seen, started) = (self.seen().await?, (now(), Instant::now()));
             let mut ended = self.detections(loaded, pass.interval, nominal, &runs).await?;
             for (run, _) in runs {
                 let ended = ended.remove(&run.schedule).unwrap_or_else(Ended::lost);
@@ -225,7 +226,7 @@ impl Runner {
         run: &Run,
         why: Why,
         seen: u64,
-        started: Moment,
+        (started, clock): (Moment, Instant),
         ended: Ended,
     ) -> Result<Option<String>, AppError> {
         let Some(scheduled) = loaded.schedules.run.get(&run.schedule) else { return Ok(None) };
@@ -239,6 +240,7 @@ impl Runner {
             (status, _) => status,
         };
         let Ended { reason, findings, mut cost, .. } = ended;
+        let took = clock.elapsed();
         let (id, nominal) = (run.schedule.clone(), run.nominal);
         let record = RunRecord {
             schedule: id.clone(),
@@ -250,7 +252,7 @@ impl Runner {
             seen,
             reason: reason.clone(),
             started,
-            took: u64::try_from(now().since(started)).unwrap_or_default().saturating_mul(1000),
+            took: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             cost: None,
         };
         let stored = move |store: &mut Store| {
@@ -284,17 +286,18 @@ impl Runner {
                 hits: &allowed.hits(),
             })
         };
-        let changes = match self.with_store(stored).await? {
-            Finished::Stored(changes) => changes,
-            Finished::Already => Changes::default(),
+        let told = match self.with_store(stored).await? {
+            Finished::Stored { told, .. } => told,
+            Finished::Already => Told::default(),
         };
         self.sink.event(ServeEvent::Ran {
             detection: &scheduled.name,
             nominal,
             status,
-            new: changes.new.len(),
-            changed: changes.changed.len(),
-            withdrawn: changes.withdrawn.len(),
+            new: told.new,
+            changed: told.changed,
+            withdrawn: told.withdrawn,
+            took,
             reason: reason.as_deref(),
         });
         Ok((status == Status::Failed).then(|| run.schedule.clone()))

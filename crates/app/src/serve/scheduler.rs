@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use spilltrail_lake::WalReader;
 use spilltrail_schedule::{
-    Again, Arrival, Concern, Interval, Late, Moment, Plan, Planned, Schedule, late, passes, plan,
+    Again, Arrival, Interval, Late, Moment, Plan, Planned, Schedule, late, passes, plan,
 };
-use spilltrail_store::{Override, ScheduleRecord, Store, StoredSchedule};
+use spilltrail_store::{ScheduleRecord, Store, StoredSchedule};
 
 use super::events::ServeEvent;
 use super::runner::{Loaded, Runner, Why};
-use super::schedules::window;
+use super::schedules::overridden;
 use crate::error::{AppError, blocking};
 
 /// How often late events are looked for, in seconds. A run reads its whole interval again, so that events
@@ -108,7 +108,7 @@ impl Scheduler {
         let mut records = Vec::new();
         for (id, one) in &self.loaded.schedules.run {
             let set = overrides.iter().find(|set| set.detection == *id).map(|set| &set.set);
-            let schedule = match set.map(|set| overridden(&one.schedule, set)) {
+            let schedule = match set.map(|set| overridden(one.schedule.spec(), set)) {
                 Some(Ok(schedule)) => schedule,
                 Some(Err(reason)) => {
                     let reason = format!(
@@ -292,30 +292,5 @@ impl Scheduler {
     fn failed(&self, error: &dyn std::error::Error) -> AppError {
         let path = self.runner.folder.path().to_owned();
         AppError::Lake { path, reason: error.to_string() }
-    }
-}
-
-/// Returns a schedule with what a user has set in place of what the content says.
-///
-/// # Errors
-/// Fails, with the reason, if both together make no schedule.
-fn overridden(schedule: &Schedule, set: &Override) -> Result<Schedule, String> {
-    let mut spec = schedule.spec().clone();
-    for (of_spec, text) in [
-        (&mut spec.cron, &set.cron),
-        (&mut spec.earliest, &set.earliest),
-        (&mut spec.latest, &set.latest),
-    ] {
-        if let Some(text) = text {
-            of_spec.clone_from(text);
-        }
-    }
-    if let Some(text) = &set.window {
-        spec.window = window(text)?;
-    }
-    let schedule = Schedule::new(spec).map_err(|error| error.to_string())?;
-    match schedule.check(super::now()).into_iter().find(Concern::is_error) {
-        Some(concern) => Err(format!("{concern}; {}", concern.help())),
-        None => Ok(schedule),
     }
 }

@@ -7,6 +7,7 @@ use spilltrail_content::{ContentSet, Detection, Scheduling};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_schedule::{Concern, Mode, Moment, Priority, Schedule, ScheduleSpec, Window};
 use spilltrail_search::analysis::{Need, NeedKind, OF_FINDINGS, Offer, analyze};
+use spilltrail_store::Override;
 
 use crate::error::AppError;
 use crate::select::Selection;
@@ -167,12 +168,37 @@ fn spec(scheduling: &Scheduling, zone: &str) -> Result<ScheduleSpec, String> {
 ///
 /// # Errors
 /// Fails, with the reason, if it is no number of minutes.
-pub(super) fn window(text: &str) -> Result<Window, String> {
+fn window(text: &str) -> Result<Window, String> {
     match text.trim() {
         "" | "0" => Ok(Window::None),
         "auto" => Ok(Window::Auto),
         minutes => minutes.parse().map(Window::Minutes).map_err(|_| {
             format!("`schedule_window` is `{minutes}`; expected a number of minutes, or `auto`")
         }),
+    }
+}
+
+/// Returns a schedule with what a user has set in place of what the content says.
+///
+/// # Errors
+/// Fails, with the reason, if both together make no schedule.
+pub fn overridden(spec: &ScheduleSpec, set: &Override) -> Result<Schedule, String> {
+    let mut spec = spec.clone();
+    for (of_spec, text) in [
+        (&mut spec.cron, &set.cron),
+        (&mut spec.earliest, &set.earliest),
+        (&mut spec.latest, &set.latest),
+    ] {
+        if let Some(text) = text {
+            of_spec.clone_from(text);
+        }
+    }
+    if let Some(text) = &set.window {
+        spec.window = window(text)?;
+    }
+    let schedule = Schedule::new(spec).map_err(|error| error.to_string())?;
+    match schedule.check(super::now()).into_iter().find(Concern::is_error) {
+        Some(concern) => Err(format!("{concern}; {}", concern.help())),
+        None => Ok(schedule),
     }
 }

@@ -1,7 +1,9 @@
 //! The `serve` command: a server in the foreground, until a signal ends it.
 
 mod audit;
+mod health;
 mod printer;
+mod searches;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use spilltrail_app::{CancellationToken, DataFolder, Journal, Server};
+use spilltrail_server::Router;
+use spilltrail_server::api::{AccessOptions, Api, ApiParts, ApiToken, JobOptions, Readers};
 use spilltrail_server::hec::{Collector, Options as HecOptions, WalInbox};
 use spilltrail_server::tls::{TlsWire, own_certificate};
 use spilltrail_server::{Metrics, Plain, ServeOptions as ConnectionOptions};
@@ -20,23 +24,31 @@ use crate::arguments::{Listen, ServeOptions};
 use crate::report::{self, Detail};
 use crate::{content, status};
 use audit::JournalAudit;
+use health::Health;
 use printer::Printer;
+use searches::ServedLake;
 
 /// Where senders of events connect, as in Splunk.
 const HEC: &str = "127.0.0.1:8088";
+/// Where the API answers, as in Splunk.
+const API: &str = "127.0.0.1:8089";
 
 pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Result<ExitCode> {
     let serve = options.serve()?;
     let folder = DataFolder::new(&serve.data);
-    let hec = address(options.hec, HEC)?;
+    let (hec, api) = (address(options.hec, HEC)?, address(options.api, API)?);
     if options.check_config {
         return check(&options);
     }
-    let server = Server::open(serve, Arc::new(Printer), cancel.clone()).await?;
+    let metrics = Arc::new(Metrics::new());
+    let health = Arc::new(Health::new(metrics.clone(), Arc::new(Printer::default())));
+    let (zone, geoip) = (serve.zone.clone(), serve.geoip.clone());
+    let (memory_limit, threads) = (serve.memory_limit, serve.threads);
+    let server = Server::open(serve, health.clone(), cancel.clone()).await?;
     let loaded = server.content().get();
     report::content(&loaded.problems, Detail::Counted);
-    let metrics = Arc::new(Metrics::new());
-    let mut edges = JoinSet::new();
+    let audit = Arc::new(JournalAudit(Journal::new(server.wal())));
+    let mut edges = Edges { tasks: JoinSet::new(), options: &options, folder: &folder, cancel };
     if let Some(address) = hec {
         let tokens = crate::token::read(&folder.tokens())?;
         if tokens.list().is_empty() {
@@ -45,25 +57,88 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
                 folder.path().display()
             ));
         }
-        let audit = Arc::new(JournalAudit(Journal::new(server.wal())));
         let inbox = Arc::new(WalInbox::new(server.wal()));
         let collector =
-            Collector::new(inbox, tokens, audit, metrics.clone(), HecOptions::new(micros));
-        let (router, patience) = (collector.router(), ConnectionOptions::default());
-        let listener = listen(address, "hec").await?;
-        let wire = wire(&options, &folder, address)?;
+            Collector::new(inbox, tokens, audit.clone(), metrics.clone(), HecOptions::new(micros));
+        let follower = tokens::follow(folder.tokens(), collector.clone(), edges.cancel.clone());
+        edges.tasks.spawn(follower);
+        let router = collector.router();
+        let stop = move || collector.shut_down();
+        edges.serve(address, ("hec", "events are taken"), router, stop).await?;
+    }
+    if let Some(address) = api {
+        let token = ApiToken::open(&folder.path().join("api-token"))?;
+        if let Some(made) = &token.made {
+            report::line(format_args!(
+                "note: the token of the API is {made}; it is not shown again. A client puts it in \
+                 the header `Authorization: Bearer …`"
+            ));
+        }
+        let lake = Arc::new(ServedLake {
+            folder: folder.clone(),
+            content: server.content(),
+            zone,
+            geoip,
+            memory_limit,
+            threads,
+            runtime: tokio::runtime::Handle::current(),
+        });
+        let hosts = options.file.host_names.clone();
+        let api = Api::new(ApiParts {
+            access: AccessOptions { hosts, ..AccessOptions::new(token.hash) },
+            audit,
+            metrics,
+            readiness: health,
+            readers: Readers::new(folder.store()),
+            indexes: lake.clone(),
+            searches: lake,
+            jobs: JobOptions::default(),
+            check_allow: crate::data::allow::check,
+            clock: micros,
+        });
+        let router = api.router();
+        let stop = move || api.shut_down();
+        edges.serve(address, ("api", "the API answers"), router, stop).await?;
+    }
+    let Edges { mut tasks, cancel, .. } = edges;
+    let outcome = server.run().await;
+    // What senders have been promised is stored before the program ends.
+    cancel.cancel();
+    while tasks.join_next().await.is_some() {}
+    outcome?;
+    report::line(format_args!("note: the server has stopped"));
+    Ok(status::of_content(&loaded))
+}
+
+/// What is reached over the network.
+struct Edges<'a> {
+    tasks: JoinSet<()>,
+    options: &'a ServeOptions,
+    folder: &'a DataFolder,
+    cancel: CancellationToken,
+}
+
+impl Edges<'_> {
+    /// Serves a router until the server stops. `stop` is called before connections are closed.
+    async fn serve(
+        &mut self,
+        address: SocketAddr,
+        (flag, what): (&str, &str),
+        router: Router,
+        stop: impl FnOnce() + Send + 'static,
+    ) -> Result<()> {
+        let listener = listen(address, flag).await?;
+        let wire = wire(self.options, self.folder, address)?;
         let scheme = if wire.is_some() { "https" } else { "http" };
         let local = listener.local_addr().unwrap_or(address);
-        report::line(format_args!("note: events are taken at {scheme}://{local}"));
-        edges.spawn(tokens::follow(folder.tokens(), collector.clone(), cancel.clone()));
-        let stop = {
-            let (cancel, collector) = (cancel.clone(), collector);
-            async move {
-                cancel.cancelled().await;
-                collector.shut_down();
-            }
+        report::line(format_args!("note: {what} at {scheme}://{local}"));
+        let cancel = self.cancel.clone();
+        let stop = async move {
+            cancel.cancelled().await;
+            stop();
         };
-        edges.spawn(async move {
+        let patience = ConnectionOptions::default();
+        self.tasks.spawn(async move {
             match wire {
                 Some(wire) => {
                     spilltrail_server::serve(listener, wire, router, patience, stop).await;
@@ -71,14 +146,8 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
                 None => spilltrail_server::serve(listener, Plain, router, patience, stop).await,
             }
         });
+        Ok(())
     }
-    let outcome = server.run().await;
-    // What senders have been promised is stored before the program ends.
-    cancel.cancel();
-    while edges.join_next().await.is_some() {}
-    outcome?;
-    report::line(format_args!("note: the server has stopped"));
-    Ok(status::of_content(&loaded))
 }
 
 /// Returns the address to listen on; `None` for none.

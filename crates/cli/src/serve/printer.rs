@@ -1,5 +1,8 @@
 //! Prints what a server does, in a line each, with the time.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use spilltrail_app::{ServeEvent, ServeSink};
 
 use crate::report;
@@ -7,12 +10,33 @@ use crate::report;
 /// The most detections that do not run which are named.
 const NAMED: usize = 5;
 
+/// How often it is told that there are no events.
+const NOTHING_EVERY: Duration = Duration::from_mins(30);
+
 /// Prints to standard error.
 #[derive(Debug, Default)]
-pub(super) struct Printer;
+pub(super) struct Printer {
+    /// When it was told last that there are no events.
+    nothing: Mutex<Option<Instant>>,
+}
+
+impl Printer {
+    /// Returns true if it is time to tell again that there are no events.
+    fn tells_nothing(&self) -> bool {
+        let mut last = self.nothing.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = last.is_none_or(|told| told.elapsed() >= NOTHING_EVERY);
+        if is_time {
+            *last = Some(Instant::now());
+        }
+        is_time
+    }
+}
 
 impl ServeSink for Printer {
     fn event(&self, event: ServeEvent<'_>) {
+        if matches!(event, ServeEvent::NoEvents { .. }) && !self.tells_nothing() {
+            return;
+        }
         for line in lines(&event) {
             let now = jiff::Timestamp::now();
             report::line(format_args!("{now:.0} {line}"));
@@ -38,12 +62,14 @@ fn lines(event: &ServeEvent<'_>) -> Vec<String> {
             lines.extend(changes.iter().map(|change| format!("content: {change}")));
             lines
         }
-        ServeEvent::Moved { .. } | ServeEvent::Compacted { .. } => Vec::new(),
+        ServeEvent::Moved { .. } | ServeEvent::Compacted { .. } | ServeEvent::Tidied { .. } => {
+            Vec::new()
+        }
         ServeEvent::Dropped { index, events, before } => {
             let events = report::counted(*events, "event");
             vec![format!("lake: {events} of `{index}` from before {before} dropped")]
         }
-        ServeEvent::Ran { detection, nominal, status, new, changed, withdrawn, reason } => {
+        ServeEvent::Ran { detection, nominal, status, new, changed, withdrawn, reason, .. } => {
             let mut parts = Vec::new();
             for (count, what) in [(new, "new"), (changed, "changed"), (withdrawn, "withdrawn")] {
                 if *count > 0 {

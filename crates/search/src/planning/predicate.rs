@@ -350,9 +350,14 @@ impl<'a> Compiler<'a> {
         literal: &SearchLiteral,
         polarity: Polarity,
     ) -> Predicate {
-        let compared = comparison(field, op, literal);
+        let mut compared = comparison(field, op, literal);
         if field != fields::INDEX || !self.finds_events() {
             return compared;
+        }
+        // As in Splunk, a pattern names internal indexes only if it begins as they do.
+        let is_pattern = op == CompareOp::Eq && literal.text.starts_with('*');
+        if is_pattern && self.indexes != Indexes::All {
+            compared = without_internal(compared);
         }
         match &self.indexes {
             Indexes::All => {}
@@ -363,7 +368,10 @@ impl<'a> Compiler<'a> {
         let is_own = index::is_splunks_own(&literal.text);
         match (op, &compared) {
             // All events, and what tells it from a search that names no index.
-            (CompareOp::Eq, Predicate::Exists(_)) => Predicate::any(vec![has_none(), compared]),
+            (CompareOp::Eq, Predicate::Exists(_)) => {
+                Predicate::any(vec![has_none(), without_internal(compared)])
+            }
+            _ if is_pattern => Predicate::any(vec![has_none(), without_internal(compared)]),
             (CompareOp::Ne, Predicate::Nothing) => compared,
             (CompareOp::Ne, _) if is_own => Predicate::any(vec![has_none(), compared]),
             _ if is_own || polarity == Polarity::Excluded => compared,
@@ -413,6 +421,16 @@ impl<'a> Compiler<'a> {
                 .help("examples: `-24h@h`, `@d`, `now`, `1700000000`, `10/19/2026:00:00:00`")
         })
     }
+}
+
+/// Leaves events in internal indexes, whose names begin with `_`, out of a predicate.
+fn without_internal(predicate: Predicate) -> Predicate {
+    let internal = Predicate::Compare {
+        field: fields::INDEX.to_owned(),
+        op: Comparison::Eq,
+        value: Pattern::new("_*", CaseRule::Ignore),
+    };
+    Predicate::and(vec![predicate, Predicate::Not(Box::new(internal))])
 }
 
 /// Returns the error of a time range that ends before it begins.

@@ -36,7 +36,8 @@ fn a_run_is_stored_with_all_that_belongs_to_it() {
         .finish_run(&Outcome { run: &first, findings: &found, throttle: Some(&state), hits: &[] })
         .unwrap();
     let new = vec!["x".to_owned(), "y".to_owned()];
-    assert_eq!(stored, Finished::Stored(Changes { new, ..Changes::default() }));
+    let Finished::Stored { changes, .. } = stored else { panic!("{stored:?}") };
+    assert_eq!(changes, Changes { new, ..Changes::default() });
     // The same attempt changes nothing, whatever it says now.
     assert_eq!(
         store
@@ -86,7 +87,8 @@ fn what_runs_again_replaces_its_findings() {
     let list = |id: &str| vec![id.to_owned()];
     let expected =
         Changes { new: list("x"), changed: vec![], withdrawn: list("z"), same: list("y") };
-    assert_eq!(changes, Finished::Stored(expected));
+    let Finished::Stored { changes, .. } = changes else { panic!("{changes:?}") };
+    assert_eq!(changes, expected);
     let expected = ["x new 1 3", "y changed 2 2", "z withdrawn 1 3", "x new 1 1"];
     assert_eq!(findings(&store), expected);
     assert_eq!(store.reader().next_attempt("a", Moment(3600)).unwrap(), 4);

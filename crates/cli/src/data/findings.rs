@@ -1,0 +1,282 @@
+//! The `findings` command: lists findings, shows one, and says what became of them.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use serde_json::{Value as Json, json};
+use spilltrail_diagnostic::visible;
+use spilltrail_event::Value;
+use spilltrail_search::rows::Row;
+use spilltrail_store::{
+    Change, Details, Filter, FindingState, Listed, Span, StoreReader, Suppressed, TriageStatus,
+};
+
+use super::{desk, moment, now, optional, reader, row, shown, shown_seconds, who};
+use crate::arguments::{
+    AssignOptions, ChangedOptions, CloseOptions, CommentOptions, FindingsCommand,
+    FindingsListOptions, FindingsShowOptions, Format, ReopenOptions, ShowFormat,
+};
+use crate::{json as json_output, output, report, table};
+
+/// The columns of the list.
+const COLUMNS: &[&str] = &[
+    "id",
+    "urgency",
+    "title",
+    "entity",
+    "time",
+    "status",
+    "owner",
+    "score",
+    "detection",
+    "found",
+    "state",
+];
+
+/// How many characters of an id a table shows. They can be given in its place.
+const SHORT: usize = 8;
+
+/// The width of the names of facts.
+const FACT: usize = 14;
+
+pub(crate) fn run(command: &FindingsCommand) -> Result<ExitCode> {
+    match command {
+        FindingsCommand::List(options) => list(options),
+        FindingsCommand::Show(options) => show(options),
+        FindingsCommand::Assign(AssignOptions { changed, to, comment }) => {
+            let owner = if to == "-" { String::new() } else { to.clone() };
+            let status = (!owner.is_empty()).then_some(TriageStatus::InProgress);
+            let change = Change {
+                owner: Some(owner),
+                status,
+                comment: comment.clone(),
+                ..Change::default()
+            };
+            self::change(changed, &change, "assigned")
+        }
+        FindingsCommand::Close(CloseOptions { changed, disposition, comment }) => {
+            let change = Change {
+                status: Some(TriageStatus::Closed),
+                disposition: *disposition,
+                comment: comment.clone(),
+                ..Change::default()
+            };
+            self::change(changed, &change, "closed")
+        }
+        FindingsCommand::Reopen(ReopenOptions { changed, comment }) => {
+            let change = Change {
+                status: Some(TriageStatus::InProgress),
+                comment: comment.clone(),
+                ..Change::default()
+            };
+            self::change(changed, &change, "opened again")
+        }
+        FindingsCommand::Comment(CommentOptions { changed, message }) => {
+            let change = Change { comment: Some(message.clone()), ..Change::default() };
+            self::change(changed, &change, "commented on")
+        }
+    }
+}
+
+fn list(options: &FindingsListOptions) -> Result<ExitCode> {
+    let reader = reader(&options.data.folder()?)?;
+    let time =
+        |name, text: &Option<String>| text.as_deref().map(|text| moment(name, text)).transpose();
+    let filter = Filter {
+        is_all: options.all,
+        statuses: options.status.clone(),
+        owner: options.owner.clone().map(|owner| if owner == "-" { String::new() } else { owner }),
+        detection: options.detection.clone(),
+        urgency: options.urgency,
+        severity: None,
+        entity: options.entity.clone(),
+        happened: Span {
+            since: time("since", &options.since)?,
+            until: time("until", &options.until)?,
+        },
+        found: Span::default(),
+        has_withdrawn: options.withdrawn,
+        suppressed: if options.hidden { Suppressed::Show } else { Suppressed::Hide },
+        text: options.text.clone(),
+    };
+    let format = options.format.unwrap_or_else(output::default_format);
+    let most = usize::try_from(options.limit).unwrap_or(usize::MAX);
+    let (mut rows, mut cursor, mut total) = (Vec::new(), None, 0);
+    while rows.len() < most {
+        let page = reader.list(&filter, cursor.as_ref(), most - rows.len())?;
+        total = page.total;
+        rows.extend(page.rows.iter().map(|listed| of(listed, format)));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if !table::print(COLUMNS, &rows, Some(format))? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let count = rows.len() as u64;
+    if total == 0 {
+        let which = if filter == Filter::default() {
+            "no notable is open; `--all` lists other findings, too, and `--status closed` closed ones"
+        } else {
+            "no finding is like that"
+        };
+        report::line(format_args!("note: {which}"));
+    } else if cursor.is_some() {
+        report::line(format_args!(
+            "note: {count} of {total} findings; `--limit {total}` lists all"
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn of(listed: &Listed, format: Format) -> Row {
+    let Listed { triage, .. } = listed;
+    let id = if format == Format::Table { short(&listed.id) } else { &listed.id };
+    let status = if listed.changed_since {
+        format!("{} (found again)", triage.status.name())
+    } else {
+        triage.status.name().to_owned()
+    };
+    let state = match (listed.suppressed_by, listed.state) {
+        (Some(entry), _) => format!("hidden by entry {entry}"),
+        (None, state) => state.name().to_owned(),
+    };
+    row(
+        COLUMNS,
+        [
+            Value::text(id.to_owned()),
+            Value::text(listed.urgency.name().to_owned()),
+            Value::text(listed.title.clone()),
+            optional(listed.entity.as_deref()),
+            listed.time.map_or(Value::Null, shown_seconds),
+            Value::text(status),
+            optional(triage.owner.as_deref()),
+            listed.score.map_or(Value::Null, Value::Number),
+            Value::text(listed.name.clone()),
+            shown(listed.nominal),
+            Value::text(state),
+        ],
+    )
+}
+
+/// Returns the first characters of an id.
+fn short(id: &str) -> &str {
+    id.get(..SHORT).unwrap_or(id)
+}
+
+/// Returns the whole id of a finding.
+fn whole(reader: &StoreReader, id: &str) -> Result<String> {
+    reader.resolve(id).with_context(|| format!("`{id}` names no finding"))
+}
+
+fn change(changed: &ChangedOptions, change: &Change, what: &str) -> Result<ExitCode> {
+    let mut desk = desk(&changed.data.folder()?)?;
+    let ids = changed.ids.iter().map(|id| whole(desk.reader(), id));
+    let ids = ids.collect::<Result<Vec<String>>>()?;
+    let count = desk.change(&ids, change, &who(changed.who.as_deref()), now())?;
+    match count {
+        0 => report::line(format_args!("note: they were like that already")),
+        count => {
+            let findings = report::counted(count as u64, "finding");
+            report::line(format_args!("note: {findings} {what}"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(options: &FindingsShowOptions) -> Result<ExitCode> {
+    let reader = reader(&options.data.folder()?)?;
+    let id = whole(&reader, &options.id)?;
+    let details =
+        reader.finding(&id)?.with_context(|| format!("there is no finding with the id {id}"))?;
+    match options.format {
+        ShowFormat::Text => output::print(&described(&details))?,
+        ShowFormat::Json => output::print(&json_output::text(&object(&details))?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns a finding as one object: what the run said, and what became of it.
+fn object(details: &Details) -> Json {
+    let body: Json = serde_json::from_str(&details.newest.finding.body).unwrap_or_default();
+    json!({
+        "finding": body,
+        "listed": details.listed,
+        "sightings": details.sightings,
+        "history": details.history,
+        "deliveries": details.deliveries,
+    })
+}
+
+fn described(details: &Details) -> String {
+    let Details { listed, newest, sightings, history, .. } = details;
+    let mut text = String::new();
+    let mut fact = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{name:FACT$}{}", visible(value));
+        }
+    };
+    let body: Json = serde_json::from_str(&newest.finding.body).unwrap_or_default();
+    let of_body = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    fact("title", &listed.title);
+    fact("id", &listed.id);
+    fact("urgency", &format!("{} (severity {})", listed.urgency.name(), listed.severity.name()));
+    let owner = listed.triage.owner.as_deref().unwrap_or("nobody");
+    fact("status", &format!("{}, owner: {owner}", listed.triage.status.label()));
+    fact("disposition", listed.triage.disposition.label());
+    if listed.changed_since {
+        fact("", "found with other contents since somebody looked at it");
+    }
+    if let Some(entry) = listed.suppressed_by {
+        fact("hidden", &format!("by entry {entry} of the allow-list"));
+    }
+    if listed.state == FindingState::Withdrawn {
+        fact("withdrawn", "the run that found it ran again, and did not");
+    }
+    fact("detection", &listed.name);
+    fact("message", &of_body("risk_message"));
+    fact("description", &of_body("rule_description"));
+    fact("entity", listed.entity.as_deref().unwrap_or_default());
+    if let Some(score) = listed.score {
+        fact("risk score", &score.to_string());
+    }
+    if let Some(time) = listed.time.and_then(spilltrail_schedule::Moment::of_seconds) {
+        fact("time", &time.to_string());
+    }
+    let techniques = body["annotations"]["mitre_attack"].as_array();
+    let techniques = techniques.into_iter().flatten().filter_map(Json::as_str);
+    fact("ATT&CK", &techniques.collect::<Vec<_>>().join(", "));
+    for (name, value) in body["result"].as_object().into_iter().flatten() {
+        let value = match value {
+            Json::String(value) => value.clone(),
+            other => other.to_string(),
+        };
+        fact("result", &format!("{name} = {value}"));
+    }
+    fact("events", &body["evidence"]["search"].as_str().unwrap_or_default().to_owned());
+    for drilldown in body["drilldowns"].as_array().into_iter().flatten() {
+        let of = |key: &str| drilldown[key].as_str().unwrap_or_default().to_owned();
+        fact("drilldown", &format!("{}: {}", of("name"), of("search")));
+    }
+    for sighting in sightings.iter().take(5) {
+        fact("found", &format!("{} ({})", sighting.nominal, sighting.state.name()));
+    }
+    if sightings.len() > 5 {
+        fact("", &format!("and by {} earlier runs", sightings.len() - 5));
+    }
+    for entry in history {
+        let mut parts: Vec<String> = Vec::new();
+        for step in &entry.steps {
+            let none = "nothing".to_owned();
+            let what = format!("{:?}", step.what).to_lowercase();
+            let (from, to) =
+                (step.from.as_ref().unwrap_or(&none), step.to.as_ref().unwrap_or(&none));
+            parts.push(format!("{what} from {from} to {to}"));
+        }
+        parts.extend(entry.comment.iter().map(|comment| format!("\"{comment}\"")));
+        fact("history", &format!("{} {}: {}", entry.time, entry.who, parts.join(", ")));
+    }
+    text
+}

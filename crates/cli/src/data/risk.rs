@@ -1,0 +1,71 @@
+//! The `risk` command: what has the most risk, and what raised it.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use spilltrail_event::Value;
+use spilltrail_search::rows::Row;
+use spilltrail_store::{ObjectRisk, RiskEvent, RiskFilter};
+
+use super::{moment, now, reader, row, shown_seconds};
+use crate::arguments::RiskOptions;
+use crate::{report, table};
+
+/// The columns of entities.
+const ENTITIES: &[&str] =
+    &["entity", "score", "events", "detections", "tactics", "type", "last", "first"];
+/// The columns of what raised the risk of an entity.
+const EVENTS: &[&str] =
+    &["time", "score", "detection", "title", "tactics", "techniques", "finding"];
+
+pub(crate) fn run(options: &RiskOptions) -> Result<ExitCode> {
+    let reader = reader(&options.data.folder()?)?;
+    let since = moment("since", &options.since)?;
+    let most = usize::try_from(options.limit).unwrap_or(usize::MAX);
+    let (columns, rows): (_, Vec<Row>) = match &options.entity {
+        Some(entity) => (EVENTS, reader.risk_of(entity, since, most)?.iter().map(event).collect()),
+        None => {
+            let least = options.min_score.map(f64::from);
+            let filter = RiskFilter { least, ..RiskFilter::default() };
+            let objects = reader.risk(since, now().plus(1), &filter, most)?;
+            (ENTITIES, objects.iter().map(object).collect())
+        }
+    };
+    table::print(columns, &rows, options.format)?;
+    if rows.is_empty() {
+        let of = options.entity.as_ref().map(|entity| format!(" of `{entity}`"));
+        let of = of.unwrap_or_default();
+        report::line(format_args!(
+            "note: there is no risk{of} since {since}; `--since` looks farther back"
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn object(object: &ObjectRisk) -> Row {
+    let values = [
+        Value::text(object.object.clone()),
+        Value::Number(object.score),
+        Value::Number(object.events as f64),
+        Value::Number(object.detections as f64),
+        Value::Number(object.tactics as f64),
+        Value::text(object.object_type.clone()),
+        shown_seconds(object.last),
+        shown_seconds(object.first),
+    ];
+    row(ENTITIES, values)
+}
+
+fn event(event: &RiskEvent) -> Row {
+    let many = |values: &[String]| Value::multi(values.iter().cloned().map(Into::into).collect());
+    let values = [
+        shown_seconds(event.time),
+        Value::Number(event.risk.score),
+        Value::text(event.name.clone()),
+        Value::text(event.title.clone()),
+        many(&event.risk.tactics),
+        many(&event.risk.techniques),
+        Value::text(event.finding.clone()),
+    ];
+    row(EVENTS, values)
+}

@@ -1,0 +1,249 @@
+//! The `schedule` command: what runs when, how runs went, and what users set.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use spilltrail_app::Content;
+use spilltrail_event::Value;
+use spilltrail_schedule::{Concern, Schedule};
+use spilltrail_search::rows::Row;
+use spilltrail_store::{Override, Status, StoreReader, StoredRun};
+
+use super::{desk, moment, now, optional, reader, row, shown, who};
+use crate::arguments::{
+    ContentOptions, ScheduleCommand, ScheduleEnableOptions, ScheduleListOptions,
+    ScheduleResetOptions, ScheduleRunsOptions, ScheduleSetOptions,
+};
+use crate::{report, table};
+
+/// The columns of schedules.
+const SCHEDULES: &[&str] = &[
+    "detection",
+    "enabled",
+    "last",
+    "next",
+    "problems",
+    "cron",
+    "interval",
+    "last_status",
+    "set_by",
+    "reason",
+    "id",
+];
+/// The columns of runs.
+const RUNS: &[&str] = &[
+    "detection",
+    "nominal",
+    "status",
+    "outcome",
+    "findings",
+    "interval",
+    "reason",
+    "took_ms",
+    "events",
+    "attempt",
+    "started",
+];
+
+pub(crate) fn run(command: &ScheduleCommand) -> Result<ExitCode> {
+    match command {
+        ScheduleCommand::List(options) => list(options),
+        ScheduleCommand::Runs(options) => runs(options),
+        ScheduleCommand::Enable(options) => enable(options, true),
+        ScheduleCommand::Disable(options) => enable(options, false),
+        ScheduleCommand::Set(options) => set(options),
+        ScheduleCommand::Reset(options) => reset(options),
+    }
+}
+
+/// Returns the names of detections and baselines by id.
+fn names(options: &ContentOptions) -> Result<BTreeMap<String, String>> {
+    let content = Content::load(&options.content())?;
+    let all = content.set.detections.iter().chain(&content.set.baselines);
+    Ok(all.map(|detection| (detection.id.clone(), detection.name.clone())).collect())
+}
+
+/// Returns the id of a detection or a baseline with this name.
+fn id_of(options: &ContentOptions, name: &str) -> Result<String> {
+    let content = Content::load(&options.content())?;
+    if let Some(baseline) = content.set.baseline(name) {
+        return Ok(baseline.id.clone());
+    }
+    Ok(content.find_detection(name)?.id.clone())
+}
+
+fn name_of(names: &BTreeMap<String, String>, id: &str) -> Value<'static> {
+    Value::text(names.get(id).cloned().unwrap_or_else(|| id.to_owned()))
+}
+
+fn list(options: &ScheduleListOptions) -> Result<ExitCode> {
+    let reader = reader(&options.data.folder()?)?;
+    let names = names(&options.content)?;
+    let since = moment("since", &options.since)?;
+    let (schedules, overrides) = (reader.schedules()?, reader.overrides()?);
+    let counts = reader.run_counts(since)?;
+    let last = reader.last_runs()?;
+    let mut troubled = 0_u64;
+    let mut rows: Vec<Row> = Vec::new();
+    for stored in &schedules {
+        let id = &stored.schedule.id;
+        let spec = &stored.schedule.spec;
+        let last = last.iter().find(|run| run.schedule == *id);
+        let set = overrides.iter().find(|set| set.detection == *id);
+        let next = Schedule::new(spec.clone()).ok().and_then(|schedule| {
+            let next = schedule.next(stored.done)?;
+            Some(schedule.start_of(next, id))
+        });
+        let problems = counts.iter().find(|counts| counts.schedule == *id).map(|counts| {
+            let kinds = [
+                (counts.gap, "not looked at"),
+                (counts.failed, "failed"),
+                (counts.skipped, "skipped"),
+                (counts.late, "again for late events"),
+            ];
+            let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
+            kinds.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+        });
+        let problems = problems.filter(|problems| !problems.is_empty());
+        troubled += u64::from(last.is_some_and(|run| run.status == Status::Failed));
+        let latest = if spec.latest.is_empty() { "now" } else { &spec.latest };
+        rows.push(row(
+            SCHEDULES,
+            [
+                name_of(&names, id),
+                Value::text(if stored.schedule.is_enabled { "yes" } else { "no" }),
+                last.map_or(Value::Null, |run| shown(run.nominal)),
+                next.filter(|_| stored.schedule.is_enabled).map_or(Value::Null, shown),
+                optional(problems.as_deref()),
+                Value::text(spec.cron.clone()),
+                Value::text(format!("{} to {latest}", spec.earliest)),
+                last.map_or(Value::Null, |run| Value::text(run.status.name().to_owned())),
+                optional(set.map(|set| set.who.as_str())),
+                optional(set.map(|set| set.set.reason.as_str())),
+                Value::text(id.clone()),
+            ],
+        ));
+    }
+    rows.sort_by_key(|row| row.get("detection").and_then(|name| name.to_text().map(String::from)));
+    table::print(SCHEDULES, &rows, options.format)?;
+    if troubled > 0 {
+        let detections = report::counted(troubled, "detection");
+        report::line(format_args!(
+            "warning: the last run of {detections} failed; `spilltrail schedule runs --problems` says why"
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runs(options: &ScheduleRunsOptions) -> Result<ExitCode> {
+    let reader = reader(&options.data.folder()?)?;
+    let names = names(&options.content)?;
+    let since = moment("since", &options.since)?;
+    let most = usize::try_from(options.limit).unwrap_or(usize::MAX);
+    let found = match &options.detection {
+        Some(name) => reader.runs_of(&id_of(&options.content, name)?, since, usize::MAX)?,
+        None => newest_first(&reader, since)?,
+    };
+    let is_shown =
+        |run: &&StoredRun| !options.problems || run.status != Status::Done || run.reason.is_some();
+    let rows: Vec<Row> = found.iter().filter(is_shown).map(|run| of(run, &names)).collect();
+    let shown = rows.len().min(most);
+    table::print(RUNS, &rows[..shown], options.format)?;
+    if rows.is_empty() {
+        let what = if options.problems { "no run had a problem" } else { "there was no run" };
+        report::line(format_args!("note: {what} since {since}"));
+    } else if rows.len() > shown {
+        report::line(format_args!("note: {shown} of {} runs; `--limit` lists more", rows.len()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn newest_first(
+    reader: &StoreReader,
+    since: spilltrail_schedule::Moment,
+) -> Result<Vec<StoredRun>> {
+    let mut runs = reader.runs(since)?;
+    runs.reverse();
+    Ok(runs)
+}
+
+fn of(run: &StoredRun, names: &BTreeMap<String, String>) -> Row {
+    let cost: serde_json::Value =
+        run.cost.as_deref().and_then(|cost| serde_json::from_str(cost).ok()).unwrap_or_default();
+    let number = |key: &str| cost[key].as_f64().map_or(Value::Null, Value::Number);
+    let interval = run.interval.map(|interval| interval.to_string());
+    row(
+        RUNS,
+        [
+            name_of(names, &run.schedule),
+            shown(run.nominal),
+            Value::text(if run.firings > 1 {
+                format!("{} ({} runs)", run.status.name(), run.firings)
+            } else {
+                run.status.name().to_owned()
+            }),
+            optional(cost["outcome"].as_str()),
+            number("rows"),
+            optional(interval.as_deref()),
+            optional(run.reason.as_deref()),
+            run.took.map_or(Value::Null, |took| Value::Number(took as f64)),
+            number("events"),
+            Value::Number(f64::from(run.attempt)),
+            run.started.map_or(Value::Null, shown),
+        ],
+    )
+}
+
+fn enable(options: &ScheduleEnableOptions, is_enabled: bool) -> Result<ExitCode> {
+    let id = id_of(&options.content, &options.detection)?;
+    let mut desk = desk(&options.data.folder()?)?;
+    let before = desk.reader().overrides()?.into_iter().find(|set| set.detection == id);
+    let set = Override {
+        is_enabled: Some(is_enabled),
+        reason: options.reason.clone().unwrap_or_default(),
+        ..before.map(|before| before.set).unwrap_or_default()
+    };
+    desk.set_override(&id, &set, &who(options.who.as_deref()), now())?;
+    let runs = if is_enabled { "runs" } else { "does not run any more" };
+    report::line(format_args!("note: {} {runs}", options.detection));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn set(options: &ScheduleSetOptions) -> Result<ExitCode> {
+    let ScheduleSetOptions { cron, earliest, latest, window, .. } = options;
+    if [cron, earliest, latest, window].iter().all(|text| text.is_none()) {
+        bail!("say what is to change: `--cron`, `--earliest`, `--latest` or `--window`");
+    }
+    let id = id_of(&options.content, &options.detection)?;
+    let mut desk = desk(&options.data.folder()?)?;
+    let before = desk.reader().overrides()?.into_iter().find(|set| set.detection == id);
+    let before = before.map(|before| before.set).unwrap_or_default();
+    let set = Override {
+        is_enabled: before.is_enabled,
+        cron: cron.clone().or(before.cron),
+        earliest: earliest.clone().or(before.earliest),
+        latest: latest.clone().or(before.latest),
+        window: window.clone().or(before.window),
+        reason: options.reason.clone().unwrap_or(before.reason),
+    };
+    let stored = desk.reader().schedules()?.into_iter().find(|one| one.schedule.id == id);
+    if let Some(stored) = stored {
+        let schedule = spilltrail_app::overridden(&stored.schedule.spec, &set);
+        let schedule = schedule.map_err(|reason| anyhow::anyhow!(reason))?;
+        for concern in schedule.check(now()).iter().filter(|concern| !Concern::is_error(concern)) {
+            report::line(format_args!("warning: {concern}; {}", concern.help()));
+        }
+    }
+    desk.set_override(&id, &set, &who(options.who.as_deref()), now())?;
+    report::line(format_args!("note: {} runs as you say", options.detection));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reset(options: &ScheduleResetOptions) -> Result<ExitCode> {
+    let id = id_of(&options.content, &options.detection)?;
+    let was_set = desk(&options.data.folder()?)?.clear_override(&id)?;
+    let what = if was_set { "runs as its file says" } else { "ran as its file says already" };
+    report::line(format_args!("note: {} {what}", options.detection));
+    Ok(ExitCode::SUCCESS)
+}
