@@ -66,8 +66,9 @@ pub use replay::{
 pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
 pub use serve::{
-    AUDIT, CurrentContent, DataFolder, INTERNAL, IndexUse, Journal, Retention, SchedulePlan,
-    ServeEvent, ServeOptions, ServeSink, Server, index_sizes, overridden, schedules_of,
+    AUDIT, CurrentContent, DataFolder, Delivered, INTERNAL, IndexUse, InputOptions, Journal,
+    Retention, SchedulePlan, ServeEvent, ServeOptions, ServeSink, Server, index_sizes, overridden,
+    schedules_of,
 };
 pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;

@@ -7,6 +7,17 @@ use jiff::civil::Date;
 use spilltrail_schedule::{Ahead, Interval, Missed, Moment};
 use spilltrail_store::Status;
 
+/// How an attempt at a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// The output has it.
+    Sent,
+    /// It failed, and is tried again.
+    Again,
+    /// It failed, and is given up until somebody repeats it.
+    GivenUp,
+}
+
 /// A step of the work of a server.
 #[derive(Debug)]
 pub enum ServeEvent<'a> {
@@ -88,6 +99,26 @@ pub enum ServeEvent<'a> {
         detection: &'a str,
         /// Until when.
         ahead: &'a Ahead,
+    },
+    /// An attempt to bring a finding to an output ended.
+    Delivered {
+        /// The name of the output.
+        output: &'a str,
+        /// The id of the finding.
+        finding: &'a str,
+        /// How it ended.
+        what: Delivered,
+        /// What went wrong.
+        reason: Option<&'a str>,
+    },
+    /// Logs came in.
+    Ingested {
+        /// The name of the input.
+        input: &'a str,
+        /// The number of events.
+        events: u64,
+        /// The number of files that had any.
+        files: u64,
     },
     /// Something cannot be done now. It is tried again.
     Problem {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use spilltrail_lake::{BatchBuilder, Commit, Event, Origin, Wal};
 
-use super::events::{ServeEvent, ServeSink};
+use super::events::{Delivered, ServeEvent, ServeSink};
 
 /// The index of what a server does.
 pub const INTERNAL: &str = "_internal";
@@ -129,6 +129,22 @@ fn entry(event: &ServeEvent<'_>) -> Option<(&'static str, Value)> {
                 "reason": format!("it has run up to {}, which is later than the clock", ahead.done),
             }),
         ),
+        ServeEvent::Delivered { output, finding, what, reason } => (
+            "spilltrail:delivery",
+            json!({
+                "output": output,
+                "finding": finding,
+                "status": match what {
+                    Delivered::Sent => "sent",
+                    Delivered::Again => "retried",
+                    Delivered::GivenUp => "given up",
+                },
+                "reason": reason,
+            }),
+        ),
+        ServeEvent::Ingested { input, events, files } => {
+            ("spilltrail:input", json!({ "input": input, "events": events, "files": files }))
+        }
         ServeEvent::Problem { part, reason } => {
             ("spilltrail:problem", json!({ "part": part, "reason": reason }))
         }

@@ -10,9 +10,11 @@ mod allowed;
 mod events;
 mod findings;
 mod folder;
+mod inputs;
 mod journal;
 mod mover;
 mod options;
+mod outputs;
 mod reload;
 mod runner;
 mod scheduler;
@@ -26,15 +28,18 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use spilltrail_decode::SOURCETYPES;
+use spilltrail_deliver::{Clients, Limits as ClientLimits};
 use spilltrail_knowledge::Knowledge;
 use spilltrail_lake::{EventTable, LakeError, Wal, WalOptions};
 use spilltrail_schedule::Moment;
 use spilltrail_search::analysis::Offer;
 use spilltrail_store::Store;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use events::{ServeEvent, ServeSink};
+pub use events::{Delivered, ServeEvent, ServeSink};
 pub use folder::DataFolder;
+pub use inputs::InputOptions;
 pub use journal::{AUDIT, INTERNAL, Journal};
 pub use options::{Retention, ServeOptions};
 pub use reload::CurrentContent;
@@ -45,6 +50,7 @@ use crate::content::Content;
 use crate::error::AppError;
 use journal::Journaled;
 use mover::Mover;
+use outputs::Outputs;
 use runner::{Loaded, Runner};
 use scheduler::Scheduler;
 use schedules::Schedules;
@@ -119,8 +125,16 @@ impl Server {
             cancel: runner.cancel.clone(),
         };
         let mover = mover.start().map_err(|error| AppError::Engine(error.to_string()))?;
+        let clients = Clients::new(|name| std::env::var(name).ok(), ClientLimits::default());
+        let clients = clients.map_err(|error| AppError::Engine(error.to_string()))?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Outputs { runner: runner.clone(), clients }.run());
+        for input in &runner.options.inputs {
+            tasks.spawn(inputs::follow(runner.clone(), input.clone()));
+        }
         let outcome = schedule(&runner, loaded, &content).await;
         runner.cancel.cancel();
+        while tasks.join_next().await.is_some() {}
         let joined = crate::error::blocking(move || mover.join()).await?;
         joined.map_err(|_| AppError::Bug("the thread that moves events has ended".to_owned()))?;
         outcome

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use spilltrail_deliver::Output;
 use spilltrail_schedule::Limits;
 
+use super::inputs::InputOptions;
 use crate::allow::AllowEntry;
 use crate::options::ContentOptions;
 use crate::select::Selection;
@@ -28,6 +30,10 @@ pub struct ServeOptions {
     pub limits: Limits,
     /// How long ago the nominal time of a run can be that runs again because events were late, in seconds.
     pub late_look_back: i64,
+    /// Logs that are looked at again and again.
+    pub inputs: Vec<InputOptions>,
+    /// Where findings go.
+    pub outputs: Vec<Output>,
     /// Path of a MaxMind database for `iplocation`.
     pub geoip: Option<PathBuf>,
     /// Memory limit of each pass over events, in bytes; `None` for that of a hunt.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use spilltrail_app::{self as app, CancellationToken};
-use spilltrail_source::Duplicates;
+use spilltrail_source::{Duplicates, Wanted};
 
 use super::{LimitOptions, S3Options};
 use crate::{examples, report};
@@ -48,6 +48,7 @@ impl IngestOptions {
                 s3: self.s3.options(),
                 ..app::ReadOptions::default()
             },
+            wanted: Wanted::default(),
             cancel,
         }
     }

@@ -26,6 +26,9 @@ pub(crate) enum Listen {
     Off,
 }
 
+/// How long ago a run can be that runs again because events were late, in seconds: a week.
+const LATE_LOOK_BACK: i64 = 7 * 86_400;
+
 /// Reads an address to listen on.
 pub(crate) fn listen(text: &str) -> Result<Listen, String> {
     match text {
@@ -161,6 +164,9 @@ impl ServeOptions {
                 days: self.keep_days,
                 by_index: self.file.keep_days_of.clone(),
             },
+            late_look_back: LATE_LOOK_BACK,
+            inputs: self.file.inputs(),
+            outputs: self.file.output.clone(),
             memory_limit: self.limits.memory_limit.map(bytes),
             threads: self.limits.threads.map(|count| usize::try_from(count).unwrap_or(1)),
             ..app::ServeOptions::default()

@@ -1,9 +1,14 @@
 //! The settings of a server: the table `[serve]` of the configuration file.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
+use spilltrail_app as app;
+use spilltrail_deliver::Output;
+use spilltrail_source::S3Options;
 use toml::Spanned;
 
 use crate::arguments::{Listen, ServeOptions, listen};
@@ -42,6 +47,12 @@ pub(crate) struct ServeKeys {
     /// These detections do not run.
     #[serde(default)]
     exclude: Vec<String>,
+    /// Logs that are looked at again and again.
+    #[serde(default)]
+    input: Vec<InputKeys>,
+    /// Where findings go.
+    #[serde(default)]
+    pub(crate) output: Vec<Output>,
     /// The certificate of the server, with those that signed it, as PEM.
     pub(crate) tls_certificate: Option<PathBuf>,
     /// The key of the certificate, as PEM.
@@ -49,6 +60,58 @@ pub(crate) struct ServeKeys {
     /// The names by which clients reach the server.
     #[serde(default)]
     pub(crate) host_names: Vec<String>,
+}
+
+/// A table `[[serve.input]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InputKeys {
+    /// The name by which people know it.
+    name: String,
+    /// Files, folders, patterns, `s3://bucket/prefix`.
+    logs: Vec<String>,
+    /// The index of the events.
+    index: Option<String>,
+    /// The sourcetype of all events.
+    sourcetype: Option<String>,
+    /// The seconds between two looks.
+    every: Option<NonZeroU32>,
+    /// How many days back files are looked for; 0 for all.
+    days: Option<u32>,
+    /// Whether copies of events are left out.
+    #[serde(default)]
+    dedup: bool,
+    /// The profile of the AWS command line.
+    s3_profile: Option<String>,
+    /// The region of the buckets.
+    s3_region: Option<String>,
+    /// The server, if it is not AWS.
+    s3_endpoint: Option<String>,
+}
+
+/// The seconds between two looks, if an input does not say.
+const EVERY: u64 = 60;
+/// How many days back files are looked for, if an input does not say.
+const DAYS: u32 = 7;
+
+impl InputKeys {
+    fn options(&self) -> app::InputOptions {
+        app::InputOptions {
+            name: self.name.clone(),
+            logs: self.logs.clone(),
+            index: self.index.clone().unwrap_or_else(|| "main".to_owned()),
+            sourcetype: self.sourcetype.clone(),
+            every: Duration::from_secs(self.every.map_or(EVERY, |every| every.get().into())),
+            days: Some(self.days.unwrap_or(DAYS)).filter(|days| *days > 0),
+            dedup: self.dedup,
+            s3: S3Options {
+                profile: self.s3_profile.clone(),
+                region: self.s3_region.clone(),
+                endpoint: self.s3_endpoint.clone(),
+                ..S3Options::default()
+            },
+        }
+    }
 }
 
 /// An address to listen on, as it is written.
@@ -67,10 +130,22 @@ impl TryFrom<String> for ListenKey {
 impl ServeKeys {
     /// Resolves the paths, which are relative to the folder of the configuration file.
     pub(super) fn resolved(mut self, resolve: &dyn Fn(&Path) -> PathBuf) -> Self {
+        for input in &mut self.input {
+            for name in &mut input.logs {
+                if !name.contains("://") {
+                    *name = resolve(Path::new(name)).display().to_string();
+                }
+            }
+        }
         for path in [&mut self.data, &mut self.tls_certificate, &mut self.tls_key] {
             *path = path.as_deref().map(resolve);
         }
         self
+    }
+
+    /// Returns the logs that are looked at again and again.
+    pub(crate) fn inputs(&self) -> Vec<app::InputOptions> {
+        self.input.iter().map(InputKeys::options).collect()
     }
 
     /// Fills in what no flag sets.

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use spilltrail_app::{ServeEvent, ServeSink};
-use spilltrail_server::{Metrics, PartState, Readiness, Task};
+use spilltrail_app::{Delivered, ServeEvent, ServeSink};
+use spilltrail_server::{Delivered as Sent, Metrics, PartState, Readiness, Task};
 use spilltrail_store::{FindingState, Status};
 
 /// How long a problem counts after it was told last. What is tried again is told at least once a minute.
@@ -74,6 +74,17 @@ impl ServeSink for Health {
             ServeEvent::Content { .. } => {
                 self.problems().remove("content");
             }
+            ServeEvent::Delivered { what, .. } => {
+                self.metrics.delivery(match what {
+                    Delivered::Sent => Sent::Sent,
+                    Delivered::Again => Sent::Retried,
+                    Delivered::GivenUp => Sent::Failed,
+                });
+                if *what == Delivered::Sent {
+                    self.succeeded("outputs", Task::Deliver);
+                }
+            }
+            ServeEvent::Ingested { .. } => self.succeeded("inputs", Task::Receive),
             ServeEvent::Problem { part, reason } => {
                 self.problems().insert(part, (Instant::now(), (*reason).to_owned()));
             }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use spilltrail_app::{CancellationToken, DataFolder, Journal, Server};
+use spilltrail_deliver::Output;
 use spilltrail_server::Router;
 use spilltrail_server::api::{AccessOptions, Api, ApiParts, ApiToken, JobOptions, Readers};
 use spilltrail_server::hec::{Collector, Options as HecOptions, WalInbox};
@@ -37,6 +38,7 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let serve = options.serve()?;
     let folder = DataFolder::new(&serve.data);
     let (hec, api) = (address(options.hec, HEC)?, address(options.api, API)?);
+    check_outputs(&serve.outputs)?;
     if options.check_config {
         return check(&options);
     }
@@ -196,6 +198,19 @@ fn wire(
             Some(TlsWire::new(&own.pair, &own.pair)?)
         }
     })
+}
+
+/// Checks outputs, whose mistakes would show only when a finding is lost.
+fn check_outputs(outputs: &[Output]) -> Result<()> {
+    for (at, output) in outputs.iter().enumerate() {
+        if let Err(error) = output.check() {
+            bail!("output `{}`: {}; {}", error.output, error.message, error.help);
+        }
+        if outputs[..at].iter().any(|other| other.name == output.name) {
+            bail!("two outputs have the name `{}`", output.name);
+        }
+    }
+    Ok(())
 }
 
 /// Tells what would run, and what is wrong.

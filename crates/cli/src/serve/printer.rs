@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use spilltrail_app::{ServeEvent, ServeSink};
+use spilltrail_app::{Delivered, ServeEvent, ServeSink};
 
 use crate::report;
 
@@ -101,6 +101,20 @@ fn lines(event: &ServeEvent<'_>) -> Vec<String> {
             "waiting: {detection} has run up to {}, which is later than the clock",
             ahead.done
         )],
+        ServeEvent::Delivered { what: Delivered::Sent, .. } => Vec::new(),
+        ServeEvent::Delivered { output, finding, what, reason } => {
+            let then = match what {
+                Delivered::GivenUp => "it is given up; the API repeats it",
+                _ => "it is tried again",
+            };
+            let reason = reason.unwrap_or_default();
+            vec![format!("output {output}: finding {finding} was not delivered: {reason}; {then}")]
+        }
+        ServeEvent::Ingested { input, events, files } => {
+            let (events, files) =
+                (report::counted(*events, "event"), report::counted(*files, "file"));
+            vec![format!("input {input}: {events} of {files}")]
+        }
         ServeEvent::Problem { part, reason } => {
             vec![format!("{part}: {reason}; it is tried again")]
         }

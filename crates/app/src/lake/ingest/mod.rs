@@ -7,6 +7,8 @@ mod collector;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use spilltrail_event::{Field, Kind, StopToken, fields};
 use spilltrail_lake::{
@@ -26,6 +28,8 @@ use crate::unread::{Times, Unread};
 
 /// The bytes of events that wait in the log before they are moved to the table: its files are large then.
 const BYTES_IN_LOG: u64 = 256 << 20;
+/// How long is waited until the log is looked at again that somebody else empties.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// The most commits that are on their way to the disk.
 const COMMITS_AHEAD: usize = 2;
 /// The bytes of events that are moved together.
@@ -42,6 +46,8 @@ pub struct IngestOptions {
     pub index: String,
     /// How logs are read.
     pub read: ReadOptions,
+    /// Which files can matter, going by their paths.
+    pub wanted: Wanted,
     /// Token that stops the run when the caller cancels it.
     pub cancel: CancellationToken,
 }
@@ -78,9 +84,29 @@ pub async fn ingest(
     progress: Option<Progress>,
     listed: &(dyn Fn(u64) + Sync),
 ) -> Result<Ingested, AppError> {
+    bring_in(options, None, progress, listed).await
+}
+
+/// Does what [`ingest`] does, into a lake that this process writes to and somebody moves the events of.
+///
+/// # Errors
+/// Fails as [`ingest`] does.
+pub(crate) async fn ingest_into(
+    options: &IngestOptions,
+    wal: Arc<Wal>,
+) -> Result<Ingested, AppError> {
+    bring_in(options, Some(wal), None, &|_| ()).await
+}
+
+async fn bring_in(
+    options: &IngestOptions,
+    wal: Option<Arc<Wal>>,
+    progress: Option<Progress>,
+    listed: &(dyn Fn(u64) + Sync),
+) -> Result<Ingested, AppError> {
     let stop = StopWhenDropped::default();
     let mut done = Ingested::default();
-    let work = run(options, progress, listed, stop.token(), &mut done);
+    let work = run(options, wal, progress, listed, stop.token(), &mut done);
     let outcome = Box::pin(until_cancelled(&options.cancel, work)).await;
     match outcome {
         Ok(()) => Ok(done),
@@ -96,6 +122,7 @@ pub async fn ingest(
 
 async fn run(
     options: &IngestOptions,
+    wal: Option<Arc<Wal>>,
     progress: Option<Progress>,
     listed: &(dyn Fn(u64) + Sync),
     stop: StopToken,
@@ -103,9 +130,10 @@ async fn run(
 ) -> Result<(), AppError> {
     // Copies are left out here, where it is known what the lake has of each file.
     let keep = ReadOptions { duplicates: Duplicates::Keep, ..options.read.clone() };
-    let logs = listing::list(&options.logs, &keep, Wanted::default(), progress, stop).await?;
+    let wanted = options.wanted.clone();
+    let logs = listing::list(&options.logs, &keep, wanted, progress, stop).await?;
     done.listed = logs.files().len() as u64;
-    let mut store = Store::open(&options.lake).await?;
+    let mut store = Store::open(&options.lake, wal).await?;
     let mut files = Vec::new();
     for (index, file) in logs.files().iter().enumerate() {
         let (known, stamp) = (store.known(file)?, Stamp::of(file));
@@ -169,8 +197,9 @@ fn read(
 /// The lake, while events come in.
 struct Store {
     folder: PathBuf,
-    wal: Wal,
-    table: EventTable,
+    wal: Arc<Wal>,
+    /// The table, unless somebody else moves events there.
+    table: Option<EventTable>,
     marks: WalReader,
     rows: MovedRows,
     /// Commits that are not on the disk yet.
@@ -180,18 +209,28 @@ struct Store {
 }
 
 impl Store {
-    async fn open(folder: &Path) -> Result<Self, AppError> {
+    async fn open(folder: &Path, shared: Option<Arc<Wal>>) -> Result<Self, AppError> {
         let failed = |error: LakeError| failed(folder, &error);
         let lake = LakeFolder::new(folder);
         std::fs::create_dir_all(folder).map_err(|error| AppError::Lake {
             path: folder.to_owned(),
             reason: error.to_string(),
         })?;
-        let wal = Wal::open(&lake.log(), WalOptions::default()).map_err(LakeError::from);
-        let wal = wal.map_err(failed)?;
+        let is_shared = shared.is_some();
+        let wal = match shared {
+            Some(wal) => wal,
+            None => {
+                let wal = Wal::open(&lake.log(), WalOptions::default()).map_err(LakeError::from);
+                Arc::new(wal.map_err(failed)?)
+            }
+        };
         let marks = WalReader::open(&lake.log()).map_err(LakeError::from).map_err(failed)?;
-        let table = EventTable::open(&lake.table()).await.map_err(LakeError::from);
-        let table = table.map_err(failed)?;
+        let table = if is_shared {
+            None
+        } else {
+            let table = EventTable::open(&lake.table()).await.map_err(LakeError::from);
+            Some(table.map_err(failed)?)
+        };
         let waiting = VecDeque::new();
         Ok(Self {
             folder: folder.to_owned(),
@@ -245,11 +284,25 @@ impl Store {
         while !self.waiting.is_empty() {
             self.answer(done).await?;
         }
-        let moved = move_batches(&self.wal, &mut self.table, BYTES_OF_MOVE, &mut self.rows).await;
+        self.in_log = 0;
+        let Some(table) = &mut self.table else {
+            return self.until_moved().await;
+        };
+        let moved = move_batches(&self.wal, table, BYTES_OF_MOVE, &mut self.rows).await;
         let moved = moved.map_err(|error| self.failed(error))?;
         done.damaged += moved.damaged.len() as u64;
-        self.in_log = 0;
         Ok(())
+    }
+
+    /// Waits until the log has room, if somebody else moves its events.
+    async fn until_moved(&mut self) -> Result<(), AppError> {
+        loop {
+            let size = self.marks.size().map_err(|error| self.failed(error))?;
+            if size.bytes < BYTES_IN_LOG {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 }
 
