@@ -1,6 +1,7 @@
 //! The command line.
 
 mod checking;
+mod detecting;
 mod ingesting;
 mod serving;
 mod testing;
@@ -16,6 +17,7 @@ use spilltrail_source::{Duplicates, EndpointError};
 
 use crate::{examples, report};
 pub(crate) use checking::{CheckFormat, CheckOptions, FailOn};
+pub(crate) use detecting::{DetectionsCommand, DetectionsListOptions, DetectionsShowOptions};
 pub(crate) use ingesting::IngestOptions;
 pub(crate) use serving::{
     DataOptions, Listen, ServeOptions, TokenAddOptions, TokenCommand, TokenListOptions,
@@ -466,42 +468,6 @@ pub(crate) struct ConfigOptions {
     pub(crate) lookups: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DetectionsCommand {
-    /// List detections: name, type, risk score, techniques, stories.
-    List(DetectionsListOptions),
-    /// Show all of a detection: its search line by line, what it says, when it is wrong.
-    Show(DetectionsShowOptions),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = examples::LIST)]
-pub(crate) struct DetectionsListOptions {
-    /// List baselines, the searches that fill lookups, instead of detections.
-    #[arg(long)]
-    pub(crate) baselines: bool,
-    #[command(flatten)]
-    pub(crate) filters: FilterOptions,
-    /// How the list is written.
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
-    #[command(flatten)]
-    pub(crate) content: ContentOptions,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = examples::SHOW)]
-pub(crate) struct DetectionsShowOptions {
-    /// Name, id or file name of the detection, a part of it, or a pattern with `*`.
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// How the detection is written: text for a person, or one JSON object.
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: ShowFormat,
-    #[command(flatten)]
-    pub(crate) content: ContentOptions,
 }
 
 fn endpoint(text: &str) -> Result<String, EndpointError> {

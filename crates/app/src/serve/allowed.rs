@@ -37,12 +37,11 @@ impl Allowed {
 
     /// Returns the id of the first entry that hides a finding.
     pub(super) fn hides(&mut self, finding: &Finding) -> Option<i64> {
-        let hidden = self.0.iter_mut().find_map(|(id, list, hits)| {
+        self.0.iter_mut().find_map(|(id, list, hits)| {
             let hides = list.hides(finding);
             *hits += u64::from(hides);
             hides.then_some(*id)
-        });
-        hidden
+        })
     }
 
     /// Returns how many findings each entry hid, for those that hid any.

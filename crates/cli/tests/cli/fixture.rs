@@ -174,7 +174,8 @@ impl Fixture {
         command
     }
 
-    fn bare(&self, arguments: &[&str]) -> Command {
+    /// Returns a command that runs the binary with the built-in pack, not started yet.
+    pub(crate) fn bare(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spilltrail"));
         command
             .args(arguments)

@@ -23,6 +23,8 @@ mod printing;
 mod reading;
 mod replay;
 mod s3;
+#[cfg(unix)]
+mod serve;
 mod silence;
 mod slips;
 #[cfg(unix)]

@@ -1,0 +1,249 @@
+//! A server takes events, runs detections, and loses nothing that it acknowledged.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::fixture::Fixture;
+
+/// For how long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server, which is killed when it is dropped.
+struct Served {
+    child: Child,
+    lines: Receiver<String>,
+    told: Vec<String>,
+}
+
+impl Served {
+    fn start(fixture: &Fixture, more: &[&str]) -> Self {
+        let arguments = ["serve", "--data", "data", "--hec", "127.0.0.1:0", "--api", "127.0.0.1:0"];
+        let mut command = fixture.bare(&[&arguments[..], more].concat());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let stderr = child.stderr.take().unwrap();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, lines, told: Vec::new() }
+    }
+
+    /// Waits for a line with a text, and returns what is behind it.
+    fn wait_for(&mut self, text: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE.saturating_sub(begun.elapsed()));
+            let line = line.unwrap_or_else(|_| panic!("no `{text}` in {:#?}", self.told));
+            self.told.push(line.clone());
+            if let Some((_, rest)) = line.split_once(text) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    fn hec(&mut self) -> String {
+        self.wait_for("events are taken at http://")
+    }
+
+    fn signal(&self, signal: i32) {
+        let pid = self.child.id().to_string();
+        std::process::Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a request, and returns the status and the body of the answer; `None` if there is no whole answer.
+fn request(address: &str, head: &str, token: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let length = body.len();
+    let text = format!(
+        "{head} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    Some((status, body.to_owned()))
+}
+
+fn event(id: &str) -> Value {
+    json!({
+        "eventVersion": "1.10",
+        "eventTime": "2026-03-10T09:00:00Z",
+        "eventSource": "iam.amazonaws.com",
+        "eventName": "CreateUser",
+        "eventID": id,
+        "userIdentity": { "type": "IAMUser", "userName": "ann" },
+    })
+}
+
+fn token(fixture: &Fixture) -> String {
+    let made = fixture.run_builtin(&["token", "add", "test", "--data", "data"]);
+    assert_eq!(made.status, 0, "{}", made.err);
+    format!("Splunk {}", made.out.trim())
+}
+
+fn counts(fixture: &Fixture) -> BTreeMap<String, u64> {
+    let search = "index=main | stats count by eventID";
+    let found = fixture.run_builtin(&["search", search, "--lake", "data"]);
+    assert!(found.status == 0 || found.lines().is_empty(), "{}", found.err);
+    let of = |row: Value| {
+        (row["eventID"].as_str().unwrap_or_default().to_owned(), row["count"].as_u64().unwrap())
+    };
+    found.lines().into_iter().map(of).collect()
+}
+
+/// What was acknowledged is there, once, however often the server is killed meanwhile.
+///
+/// `SPILLTRAIL_KILL_ROUNDS` sets how often that is.
+#[test]
+fn what_was_acknowledged_survives_kills() {
+    let rounds = std::env::var("SPILLTRAIL_KILL_ROUNDS").ok().and_then(|text| text.parse().ok());
+    let rounds: u64 = rounds.unwrap_or(3);
+    let fixture = Fixture::empty();
+    let token = token(&fixture);
+    let mut acknowledged: Vec<String> = Vec::new();
+    let mut number = 0_u64;
+    for round in 0..rounds {
+        let mut served = Served::start(&fixture, &[]);
+        let address = served.hec();
+        let ends = Instant::now() + Duration::from_millis(50 + round * 337 % 750);
+        std::thread::scope(|scope| {
+            let senders: Vec<_> = (0..2)
+                .map(|sender| {
+                    let (address, token) = (&address, &token);
+                    let first = number + sender * 1_000_000;
+                    scope.spawn(move || {
+                        let mut stored = Vec::new();
+                        for batch in 0.. {
+                            let ids: Vec<String> = (0..5)
+                                .map(|event| format!("{}", first + batch * 5 + event))
+                                .collect();
+                            let body: String = ids
+                                .iter()
+                                .map(|id| json!({ "event": event(id) }).to_string())
+                                .collect();
+                            let head = "POST /services/collector/event";
+                            match request(address, head, token, &body) {
+                                Some((200, _)) => stored.extend(ids),
+                                Some((503, _)) => {}
+                                Some((status, body)) => panic!("{status}: {body}"),
+                                None => break,
+                            }
+                        }
+                        stored
+                    })
+                })
+                .collect();
+            std::thread::sleep(ends.saturating_duration_since(Instant::now()));
+            served.child.kill().unwrap();
+            served.child.wait().unwrap();
+            for sender in senders {
+                acknowledged.extend(sender.join().unwrap());
+            }
+        });
+        number += 10_000_000;
+    }
+    assert!(!acknowledged.is_empty());
+    // With a server that works on it again, and without one.
+    let mut served = Served::start(&fixture, &[]);
+    served.hec();
+    let while_it_runs = counts(&fixture);
+    served.signal(15);
+    served.wait_for("the server has stopped");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    let after = counts(&fixture);
+    for found in [&while_it_runs, &after] {
+        let missing: Vec<&String> =
+            acknowledged.iter().filter(|id| !found.contains_key(*id)).collect();
+        assert!(missing.is_empty(), "{missing:?} of {}", acknowledged.len());
+        let twice: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+}
+
+#[test]
+fn the_api_tells_who_may_ask() {
+    let fixture = Fixture::empty();
+    let mut served = Served::start(&fixture, &[]);
+    let secret = served.wait_for("the token of the API is ");
+    let secret = format!("Bearer {}", secret.split(';').next().unwrap());
+    let address = served.wait_for("the API answers at http://");
+    served.wait_for("on schedules");
+    let get = |path: &str, token: &str| request(&address, &format!("GET {path}"), token, "");
+    assert_eq!(get("/healthz", "none").unwrap().0, 200);
+    assert_eq!(get("/api/v1/findings", "Bearer wrong").unwrap().0, 401);
+    let (status, body) = get("/api/v1/findings", &secret).unwrap();
+    assert_eq!((status, body.contains("\"total\":0")), (200, true), "{body}");
+    let (status, body) = get("/api/v1/schedules", &secret).unwrap();
+    assert_eq!(status, 200, "{body}");
+    let search = json!({ "search": "index=_internal | stats count by sourcetype" }).to_string();
+    let (status, body) = request(&address, "POST /api/v1/searches", &secret, &search).unwrap();
+    assert_eq!(status, 201, "{body}");
+    let job: Value = serde_json::from_str(&body).unwrap();
+    let rows = format!("/api/v1/searches/{}/rows", job["id"].as_str().unwrap());
+    let begun = Instant::now();
+    loop {
+        let (_, body) = get(&rows, &secret).unwrap();
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert!(begun.elapsed() < PATIENCE && body["state"] != "failed", "{body}");
+        if body["state"] == "done" {
+            assert_eq!(body["rows"][0]["sourcetype"], "spilltrail:content", "{body}");
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // The refusal is in the lake.
+    let audit = "index=_audit action=refused | table part reason";
+    let found = fixture.run_builtin(&["search", audit, "--lake", "data"]);
+    assert_eq!(found.lines()[0]["part"], "api", "{}", found.err);
+}
+
+#[test]
+fn a_second_server_is_refused_and_a_lake_of_one_cannot_be_ingested_into() {
+    let fixture = Fixture::new();
+    let mut served = Served::start(&fixture, &[]);
+    served.hec();
+    let second = fixture.run_builtin(&["serve", "--data", "data", "--hec", "off", "--api", "off"]);
+    assert_eq!(second.status, 2, "{}", second.err);
+    assert!(second.err.contains("another process writes to"), "{}", second.err);
+    let ingested = fixture.run_builtin(&["ingest", "logs", "--lake", "data"]);
+    assert_eq!(ingested.status, 2, "{}", ingested.err);
+}
+
+#[test]
+fn commands_say_what_is_missing() {
+    let fixture = Fixture::empty();
+    for (arguments, expected) in [
+        (&["findings", "list"][..], "name the data folder of the server"),
+        (&["findings", "list", "--data", "none"], "no server has worked in none"),
+        (&["risk", "--data", "none"], "no server has worked in none"),
+        (&["index", "--data", "none"], "there is no lake in this folder"),
+        (&["serve", "--data", "data", "--hec", "nowhere"], "an address with a port"),
+        (&["token", "remove", "x", "--data", "data"], "there is no token `x`"),
+        (&["findings", "list", "--data", "none", "--status", "done"], "expected one of new"),
+    ] {
+        let run = fixture.run_builtin(arguments);
+        assert_eq!(run.status, 2, "{arguments:?}: {}", run.err);
+        assert!(run.err.contains(expected), "{arguments:?}: {}", run.err);
+    }
+}
