@@ -539,6 +539,17 @@ impl ContentOptions {
     }
 }
 
+impl ContentOptions {
+    /// Returns the content options of a server, which has rules for the risk of its findings.
+    pub(crate) fn of_server(&self) -> app::ContentOptions {
+        let content = self.content();
+        match content.builtin {
+            BuiltinPack::LeftOut => content,
+            _ => app::ContentOptions { builtin: BuiltinPack::WithRiskRules, ..content },
+        }
+    }
+}
+
 impl HuntOptions {
     /// Returns the hunt options.
     pub(crate) fn hunt(&self, cancel: CancellationToken) -> app::HuntOptions {

@@ -79,6 +79,23 @@ pub static BUILTIN: &[(&str, &str)] = pack![
     "tests/aws_vpc_traffic_mirroring_session_created.positive.json",
 ];
 
+/// The files of `packs/risk/`: rules that add up the risk which a server's findings raise, as those of Splunk
+/// Enterprise Security do.
+pub(crate) static RISK_RULES: &[(&str, &str)] = &[
+    (
+        "detections/risk_threshold_exceeded_for_object_over_24_hour_period.yml",
+        include_str!(
+            "../../../packs/risk/detections/risk_threshold_exceeded_for_object_over_24_hour_period.yml"
+        ),
+    ),
+    (
+        "detections/attack_tactic_threshold_exceeded_for_object_over_previous_7_days.yml",
+        include_str!(
+            "../../../packs/risk/detections/attack_tactic_threshold_exceeded_for_object_over_previous_7_days.yml"
+        ),
+    ),
+];
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

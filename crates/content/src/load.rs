@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use spilltrail_diagnostic::{Code, Diagnostic, Few, Severity, similar};
 
-use crate::builtin::BUILTIN;
+use crate::builtin::{BUILTIN, RISK_RULES};
 use crate::detection::Detection;
 use crate::files::{Boundary, check_regular, not_text, read_bounded};
 use crate::kind::{Kind, LAYOUT, kind_by_keys, layout_kind};
@@ -19,8 +19,11 @@ use crate::{data_source, deployment, knowledge, lookup, macros, schedule, schema
 
 pub(crate) fn load(folders: &[PathBuf], builtin: BuiltinPack) -> (ContentSet, Vec<ContentProblem>) {
     let mut loader = Loader::default();
-    if builtin == BuiltinPack::Included {
+    if builtin != BuiltinPack::LeftOut {
         loader.add_embedded(BUILTIN);
+    }
+    if builtin == BuiltinPack::WithRiskRules {
+        loader.add_embedded(RISK_RULES);
     }
     for folder in folders {
         loader.add_folder(folder);

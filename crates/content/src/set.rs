@@ -55,6 +55,9 @@ pub struct ContentSet {
 pub enum BuiltinPack {
     /// The pack is loaded first, so folders can replace its detections and macros.
     Included,
+    /// As `Included`, with the rules that add the risk of a server's findings up. A hunt has no use for
+    /// them: they are about a day and a week, whatever the logs are.
+    WithRiskRules,
     /// Only the folders are loaded.
     LeftOut,
 }

@@ -112,9 +112,13 @@ impl Simulation {
     }
 
     async fn open(folder: tempfile::TempDir, now: Moment) -> Self {
+        let options = options(folder.path());
+        Self::with(folder, options, now).await
+    }
+
+    async fn with(folder: tempfile::TempDir, options: ServeOptions, now: Moment) -> Self {
         let told = Arc::new(Told::default());
-        let server =
-            Server::open(options(folder.path()), told.clone(), CancellationToken::new()).await;
+        let server = Server::open(options, told.clone(), CancellationToken::new()).await;
         let server = server.unwrap();
         let scheduler = Scheduler::new(server.runner.clone(), server.loaded.clone(), now).await;
         let scheduler = scheduler.unwrap();
@@ -292,11 +296,37 @@ async fn findings_go_to_outputs_once_and_are_withdrawn_there() {
     deliver(&simulation).await;
     deliver(&simulation).await;
     let new = ("new".to_owned(), "Keys Made".to_owned());
-    assert_eq!(lines(), [new.clone()]);
+    assert_eq!(lines(), std::slice::from_ref(&new));
     // A late event changes what was found, and it is told in place of that.
     simulation.arrive("ann", &[START.plus(HOUR / 3)]).await;
     simulation.move_all().await;
     simulation.scheduler.tick(START.plus(2 * HOUR + 600)).await.unwrap();
     deliver(&simulation).await;
     assert_eq!(lines(), [new, ("changed".to_owned(), "Keys Made".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn risk_of_a_day_adds_up_to_one_notable() {
+    let Simulation { folder, server, scheduler, .. } = Simulation::new().await;
+    drop((server, scheduler));
+    let mut options = options(folder.path());
+    options.content.builtin = BuiltinPack::WithRiskRules;
+    let of = ["Keys Made", "Risk Threshold*", "ATT&CK Tactic*"];
+    options.select.detections = of.map(str::to_owned).into();
+    let mut simulation = Simulation::with(folder, options, START).await;
+    for hour in 1..=6 {
+        let half = START.plus(hour * HOUR - HOUR / 2);
+        simulation.arrive("ann", &[half]).await;
+        if hour == 3 {
+            simulation.arrive("bob", &[half]).await;
+        }
+        simulation.scheduler.tick(START.plus(hour * HOUR + 900)).await.unwrap();
+    }
+    let found = simulation.found();
+    let over: Vec<&String> = found.iter().filter(|line| line.starts_with("Risk")).collect();
+    // The second finding of ann makes it more than 100. It is told once a day.
+    let [one] = over.as_slice() else { panic!("{found:#?}") };
+    assert!(one.contains("\"risk_object\":\"ann\"") && one.contains("\"risk_score\":120"), "{one}");
+    let runs = simulation.store().runs(Moment(0)).unwrap();
+    assert!(runs.iter().all(|run| run.status == Status::Done && run.reason.is_none()), "{runs:#?}");
 }

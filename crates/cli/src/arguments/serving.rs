@@ -156,7 +156,7 @@ impl ServeOptions {
     pub(crate) fn serve(&self) -> anyhow::Result<app::ServeOptions> {
         Ok(app::ServeOptions {
             data: self.data.folder()?.path().to_owned(),
-            content: self.content.content(),
+            content: self.content.of_server(),
             select: self.filters.selection(),
             zone: self.tz.clone().unwrap_or_else(|| "UTC".to_owned()),
             allow: self.allow.clone(),

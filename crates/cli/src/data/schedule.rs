@@ -59,14 +59,14 @@ pub(crate) fn run(command: &ScheduleCommand) -> Result<ExitCode> {
 
 /// Returns the names of detections and baselines by id.
 fn names(options: &ContentOptions) -> Result<BTreeMap<String, String>> {
-    let content = Content::load(&options.content())?;
+    let content = Content::load(&options.of_server())?;
     let all = content.set.detections.iter().chain(&content.set.baselines);
     Ok(all.map(|detection| (detection.id.clone(), detection.name.clone())).collect())
 }
 
 /// Returns the id of a detection or a baseline with this name.
 fn id_of(options: &ContentOptions, name: &str) -> Result<String> {
-    let content = Content::load(&options.content())?;
+    let content = Content::load(&options.of_server())?;
     if let Some(baseline) = content.set.baseline(name) {
         return Ok(baseline.id.clone());
     }

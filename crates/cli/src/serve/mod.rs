@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use spilltrail_app::{CancellationToken, DataFolder, Journal, Server};
+use spilltrail_app::{CancellationToken, Content, DataFolder, Journal, Server};
 use spilltrail_deliver::Output;
 use spilltrail_server::Router;
 use spilltrail_server::api::{AccessOptions, Api, ApiParts, ApiToken, JobOptions, Readers};
@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::arguments::{Listen, ServeOptions};
 use crate::report::{self, Detail};
-use crate::{content, status};
+use crate::status;
 use audit::JournalAudit;
 use health::Health;
 use printer::Printer;
@@ -215,7 +215,8 @@ fn check_outputs(outputs: &[Output]) -> Result<()> {
 
 /// Tells what would run, and what is wrong.
 fn check(options: &ServeOptions) -> Result<ExitCode> {
-    let content = content::load_for(&options.content, Detail::Full)?;
+    let content = Content::load(&options.content.of_server())?;
+    report::content(&content.problems, Detail::Full);
     let plan = spilltrail_app::schedules_of(&content, &options.serve()?)?;
     for (name, reason) in &plan.left_out {
         report::line(format_args!("note: {name} does not run: {reason}"));

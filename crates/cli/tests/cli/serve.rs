@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::fixture::Fixture;
 
 /// For how long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server, which is killed when it is dropped.
 struct Served {
