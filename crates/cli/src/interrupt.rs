@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use spilltrail_app::CancellationToken;
 
@@ -53,13 +54,17 @@ impl Drop for Interrupts {
     }
 }
 
-/// Starts listening: the first signal cancels `cancel`. If the program must exit before the run
-/// has ended, the folder `temporary` is removed first.
+/// Starts listening: the first signal cancels `cancel`. If the run has not ended after `patience`, the
+/// program exits without it; the folder `temporary` is removed first.
 ///
 /// # Errors
 /// Fails if the signal handler or the thread cannot be created.
 #[cfg(unix)]
-pub(crate) fn listen(cancel: CancellationToken, temporary: Option<PathBuf>) -> Result<Interrupts> {
+pub(crate) fn listen(
+    cancel: CancellationToken,
+    temporary: Option<PathBuf>,
+    patience: Duration,
+) -> Result<Interrupts> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     use std::thread::Builder;
 
@@ -78,7 +83,7 @@ pub(crate) fn listen(cancel: CancellationToken, temporary: Option<PathBuf>) -> R
         }
     })?);
     interrupts.threads.push(Builder::new().name("interrupt".to_owned()).spawn(move || {
-        unix::watch(&receiver, &received, &cancel, temporary.as_deref());
+        unix::watch(&receiver, &received, &cancel, temporary.as_deref(), patience);
     })?);
     Ok(interrupts)
 }
@@ -88,7 +93,7 @@ pub(crate) fn listen(cancel: CancellationToken, temporary: Option<PathBuf>) -> R
 /// # Errors
 /// Never fails; the signature matches that of systems with signals.
 #[cfg(not(unix))]
-pub(crate) fn listen(_: CancellationToken, _: Option<PathBuf>) -> Result<Interrupts> {
+pub(crate) fn listen(_: CancellationToken, _: Option<PathBuf>, _: Duration) -> Result<Interrupts> {
     Ok(Interrupts { received: Arc::default(), threads: Vec::new() })
 }
 
@@ -105,8 +110,6 @@ mod unix {
     use super::name;
     use crate::{report, status, temporary};
 
-    /// Time that a run may take to end after the first signal.
-    const PATIENCE: Duration = Duration::from_millis(800);
     /// Time that writing the last message may take. The run may itself be blocked on that output.
     const LAST_WORDS: Duration = Duration::from_millis(100);
 
@@ -128,11 +131,12 @@ mod unix {
         received: &AtomicI32,
         cancel: &CancellationToken,
         temporary: Option<&Path>,
+        patience: Duration,
     ) {
         let Ok(signal) = signals.recv() else { return };
         received.store(signal, Ordering::Relaxed);
         cancel.cancel();
-        let message = match signals.recv_timeout(PATIENCE) {
+        let message = match signals.recv_timeout(patience) {
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 format!("stopped by {}; what was running did not end in time", name(signal))

@@ -15,6 +15,11 @@ use crate::temporary::TemporaryFolder;
 /// read from a pipe to which nothing is written never ends.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// Time that a command may take to end after a signal.
+const PROMPT: Duration = Duration::from_millis(800);
+/// Time that a server may take: requests under way are answered, and what was taken is stored.
+const ORDERLY: Duration = Duration::from_secs(20);
+
 /// Runs a command until it ends, or until a signal cancels its token.
 ///
 /// # Errors
@@ -23,11 +28,29 @@ pub(crate) fn run<F>(command: impl FnOnce(CancellationToken) -> F) -> Result<Exi
 where
     F: Future<Output = Result<ExitCode>>,
 {
+    run_with(PROMPT, command)
+}
+
+/// Runs a server, which ends in good order when a signal tells it to.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_server<F>(command: impl FnOnce(CancellationToken) -> F) -> Result<ExitCode>
+where
+    F: Future<Output = Result<ExitCode>>,
+{
+    run_with(ORDERLY, command)
+}
+
+fn run_with<F>(patience: Duration, command: impl FnOnce(CancellationToken) -> F) -> Result<ExitCode>
+where
+    F: Future<Output = Result<ExitCode>>,
+{
     let temporary = TemporaryFolder::new();
     let cancel = CancellationToken::new();
     let path = temporary.path().map(ToOwned::to_owned);
     let interrupts =
-        interrupt::listen(cancel.clone(), path).context("cannot listen for signals")?;
+        interrupt::listen(cancel.clone(), path, patience).context("cannot listen for signals")?;
     let runtime = stack::runtime().context("the runtime cannot start")?;
     let outcome = runtime.block_on(command(cancel));
     let outcome = report_stop(outcome, &interrupts);

@@ -24,6 +24,8 @@ mod sizes;
 mod tests;
 
 use std::fs;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -58,6 +60,12 @@ use schedules::Schedules;
 /// How often the files of the content are looked at.
 const CONTENT_EVERY: Duration = Duration::from_secs(15);
 
+/// How often old findings and runs are removed.
+const FINDINGS_EVERY: Duration = Duration::from_hours(6);
+
+/// The most files of content that are told to be wrong.
+const MOST_PROBLEMS: usize = 20;
+
 /// How long is waited after what was done could not be recorded, in seconds.
 const AFTER_FAILURE: i64 = 5;
 
@@ -80,8 +88,10 @@ impl Server {
         sink: Arc<dyn ServeSink>,
         cancel: CancellationToken,
     ) -> Result<Self, AppError> {
+        check_zone(&options.zone)?;
         let folder = DataFolder::new(&options.data);
         let failed = |reason: String| AppError::Lake { path: folder.path().to_owned(), reason };
+        make_private(folder.path()).map_err(|error| failed(error.to_string()))?;
         fs::create_dir_all(folder.lookups()).map_err(|error| failed(error.to_string()))?;
         let wal = Wal::open(&folder.lake().log(), WalOptions::default());
         let wal = Arc::new(wal.map_err(|error| failed(error.to_string()))?);
@@ -141,6 +151,14 @@ impl Server {
     }
 }
 
+/// Makes a folder that only its owner may look into, if it is not there: it will have all logs.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
 /// Runs what is due, until the token is canceled.
 async fn schedule(
     runner: &Arc<Runner>,
@@ -148,7 +166,7 @@ async fn schedule(
     content: &CurrentContent,
 ) -> Result<(), AppError> {
     let mut files = files_of(runner).await?;
-    let mut looked_at = Instant::now();
+    let (mut looked_at, mut kept_at) = (Instant::now(), Instant::now());
     let mut scheduler = Scheduler::new(runner.clone(), loaded, now()).await?;
     loop {
         let next = match scheduler.tick(now()).await {
@@ -163,6 +181,13 @@ async fn schedule(
         tokio::select! {
             () = runner.cancel.cancelled() => return Ok(()),
             () = tokio::time::sleep(Duration::from_secs(pause)) => {}
+        }
+        if kept_at.elapsed() >= FINDINGS_EVERY {
+            kept_at = Instant::now();
+            let before = now().plus(-runner.options.retention.findings.saturating_mul(86_400));
+            if let Err(error) = runner.with_store(move |store| store.remove_before(before)).await {
+                problem(runner, "scheduler", &error);
+            }
         }
         if looked_at.elapsed() < CONTENT_EVERY {
             continue;
@@ -190,6 +215,11 @@ async fn reload(scheduler: &mut Scheduler, runner: &Arc<Runner>) -> Result<Arc<C
     let loaded = crate::error::blocking(move || load(&options)).await??;
     let content = loaded.content.clone();
     scheduler.reload(loaded, now()).await?;
+    let errors = content.problems.iter().filter(|problem| problem.is_error());
+    for problem in errors.take(MOST_PROBLEMS) {
+        let reason = format!("{}: {}", problem.path.display(), problem.diagnostic.message);
+        runner.sink.event(ServeEvent::Problem { part: "content", reason: &reason });
+    }
     Ok(content)
 }
 
@@ -212,6 +242,7 @@ pub struct SchedulePlan {
 /// # Errors
 /// Fails if nothing is selected.
 pub fn schedules_of(content: &Content, options: &ServeOptions) -> Result<SchedulePlan, AppError> {
+    check_zone(&options.zone)?;
     let schedules = choose(content, options)?;
     Ok(SchedulePlan { scheduled: schedules.run.len(), left_out: schedules.left_out })
 }
@@ -221,6 +252,12 @@ fn load(options: &ServeOptions) -> Result<Loaded, AppError> {
     let content = Arc::new(Content::load(&options.content)?);
     let schedules = Arc::new(choose(&content, options)?);
     Ok(Loaded { content, schedules })
+}
+
+fn check_zone(name: &str) -> Result<(), AppError> {
+    spilltrail_schedule::zone_of(name)
+        .map(drop)
+        .map_err(|_| AppError::Zone { name: name.to_owned() })
 }
 
 fn choose(content: &Content, options: &ServeOptions) -> Result<Schedules, AppError> {

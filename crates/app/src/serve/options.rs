@@ -42,13 +42,22 @@ pub struct ServeOptions {
     pub threads: Option<usize>,
 }
 
-/// How many days of events are kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How many days events and findings are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
     /// The days of indexes that are not named; `None` keeps all.
     pub days: Option<u32>,
     /// The days by index.
     pub by_index: BTreeMap<String, u32>,
+    /// The days of findings and of the ledger of runs. Notables that are not closed stay.
+    pub findings: i64,
+}
+
+impl Default for Retention {
+    /// Keeps all events, and findings for 400 days.
+    fn default() -> Self {
+        Self { days: None, by_index: BTreeMap::new(), findings: 400 }
+    }
 }
 
 impl Retention {

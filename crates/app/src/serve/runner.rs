@@ -363,8 +363,11 @@ impl Ended {
         };
         let lacks = report.lacks.first().map(|lack| lack.message.clone());
         // That there is nothing of the time is told once, by the pass.
-        let is_missing =
-            |unread: &&Unread| unread.kind.code().is_some_and(|code| code != Code::NO_EVENTS);
+        // Rows of findings have the fields of the events that they are about.
+        let is_missing = |unread: &&Unread| {
+            unread.kind != UnreadKind::Lookalikes
+                && unread.kind.code().is_some_and(|code| code != Code::NO_EVENTS)
+        };
         let unread = summary.unread.iter().find(is_missing);
         let unread = unread.map(|unread| {
             let why = unread.reasons.first().map_or("", String::as_str);

@@ -162,7 +162,8 @@ impl ServeOptions {
             allow: self.allow.clone(),
             retention: app::Retention {
                 days: self.keep_days,
-                by_index: self.file.keep_days_of.clone(),
+                by_index: self.file.days_by_index(),
+                ..app::Retention::default()
             },
             late_look_back: LATE_LOOK_BACK,
             inputs: self.file.inputs(),

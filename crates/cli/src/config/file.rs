@@ -245,6 +245,7 @@ fn type_mistake(message: &str) -> Option<(String, &'static str)> {
     };
     let (expected, help) = match expected {
         "a nonzero u64" => ("a number from 1 on", "write digits without quotes, such as `4`"),
+        "a nonzero u32" => ("a number from 1 on", "write digits without quotes, such as `4`"),
         "a string" => ("a text", "put it in quotes: `\"…\"`"),
         "a boolean" => ("true or false", "write it without quotes: `true`"),
         "a sequence" if found == "a table" => {

@@ -26,10 +26,10 @@ pub(crate) struct ServeKeys {
     /// The time zone of schedules.
     tz: Option<String>,
     /// Days of events that are kept.
-    keep_days: Option<u32>,
+    keep_days: Option<NonZeroU32>,
     /// Days of events that are kept, by index.
     #[serde(default)]
-    pub(crate) keep_days_of: BTreeMap<String, u32>,
+    keep_days_of: BTreeMap<String, NonZeroU32>,
     /// Only these detections run.
     #[serde(default)]
     detections: Vec<String>,
@@ -143,6 +143,11 @@ impl ServeKeys {
         self
     }
 
+    /// Returns the days of events that are kept, by index.
+    pub(crate) fn days_by_index(&self) -> BTreeMap<String, u32> {
+        self.keep_days_of.iter().map(|(index, days)| (index.clone(), days.get())).collect()
+    }
+
     /// Returns the logs that are looked at again and again.
     pub(crate) fn inputs(&self) -> Vec<app::InputOptions> {
         self.input.iter().map(InputKeys::options).collect()
@@ -154,7 +159,7 @@ impl ServeKeys {
         options.hec = options.hec.or(of_key(&self.hec));
         options.api = options.api.or(of_key(&self.api));
         options.tz = options.tz.take().or_else(|| self.tz.clone());
-        options.keep_days = options.keep_days.or(self.keep_days);
+        options.keep_days = options.keep_days.or(self.keep_days.map(NonZeroU32::get));
         let filters = &mut options.filters;
         filters.min_score = filters.min_score.or(self.min_score);
         for (flags, keys) in [

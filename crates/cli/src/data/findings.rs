@@ -23,10 +23,10 @@ use crate::{json as json_output, output, report, table};
 const COLUMNS: &[&str] = &[
     "id",
     "urgency",
+    "status",
+    "time",
     "title",
     "entity",
-    "time",
-    "status",
     "owner",
     "score",
     "detection",
@@ -133,7 +133,11 @@ fn list(options: &FindingsListOptions) -> Result<ExitCode> {
 
 fn of(listed: &Listed, format: Format) -> Row {
     let Listed { triage, .. } = listed;
-    let id = if format == Format::Table { short(&listed.id) } else { &listed.id };
+    let is_table = format == Format::Table;
+    let id = if is_table { short(&listed.id) } else { &listed.id };
+    // What is the same for all of an account leaves no room for the rest.
+    let entity =
+        listed.entity.as_deref().map(|entity| if is_table { of_arn(entity) } else { entity });
     let status = if listed.changed_since {
         format!("{} (found again)", triage.status.name())
     } else {
@@ -148,10 +152,10 @@ fn of(listed: &Listed, format: Format) -> Row {
         [
             Value::text(id.to_owned()),
             Value::text(listed.urgency.name().to_owned()),
-            Value::text(listed.title.clone()),
-            optional(listed.entity.as_deref()),
-            listed.time.map_or(Value::Null, shown_seconds),
             Value::text(status),
+            listed.time.map_or(Value::Null, shown_seconds),
+            Value::text(listed.title.clone()),
+            optional(entity),
             optional(triage.owner.as_deref()),
             listed.score.map_or(Value::Null, Value::Number),
             Value::text(listed.name.clone()),
@@ -159,6 +163,15 @@ fn of(listed: &Listed, format: Format) -> Row {
             Value::text(state),
         ],
     )
+}
+
+/// Returns what an ARN names, without the partition, the service and the account in front.
+fn of_arn(text: &str) -> &str {
+    let mut parts = text.splitn(6, ':');
+    match (parts.next(), parts.nth(4)) {
+        (Some("arn"), Some(resource)) if !resource.is_empty() => resource,
+        _ => text,
+    }
 }
 
 /// Returns the first characters of an id.
@@ -258,7 +271,8 @@ fn described(details: &Details) -> String {
     fact("events", &body["evidence"]["search"].as_str().unwrap_or_default().to_owned());
     for drilldown in body["drilldowns"].as_array().into_iter().flatten() {
         let of = |key: &str| drilldown[key].as_str().unwrap_or_default().to_owned();
-        fact("drilldown", &format!("{}: {}", of("name"), of("search")));
+        let search = of("search").split_whitespace().collect::<Vec<_>>().join(" ");
+        fact("drilldown", &format!("{}: {search}", of("name")));
     }
     for sighting in sightings.iter().take(5) {
         fact("found", &format!("{} ({})", sighting.nominal, sighting.state.name()));

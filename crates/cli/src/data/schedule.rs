@@ -64,13 +64,14 @@ fn names(options: &ContentOptions) -> Result<BTreeMap<String, String>> {
     Ok(all.map(|detection| (detection.id.clone(), detection.name.clone())).collect())
 }
 
-/// Returns the id of a detection or a baseline with this name.
-fn id_of(options: &ContentOptions, name: &str) -> Result<String> {
+/// Returns the id and the name of a detection or a baseline that is named like this.
+fn find(options: &ContentOptions, name: &str) -> Result<(String, String)> {
     let content = Content::load(&options.of_server())?;
-    if let Some(baseline) = content.set.baseline(name) {
-        return Ok(baseline.id.clone());
-    }
-    Ok(content.find_detection(name)?.id.clone())
+    let found = match content.set.baseline(name) {
+        Some(baseline) => baseline,
+        None => content.find_detection(name)?,
+    };
+    Ok((found.id.clone(), found.name.clone()))
 }
 
 fn name_of(names: &BTreeMap<String, String>, id: &str) -> Value<'static> {
@@ -91,6 +92,11 @@ fn list(options: &ScheduleListOptions) -> Result<ExitCode> {
         let spec = &stored.schedule.spec;
         let last = last.iter().find(|run| run.schedule == *id);
         let set = overrides.iter().find(|set| set.detection == *id);
+        // A server takes what was set the next time that it looks at the clock.
+        let is_enabled =
+            set.and_then(|set| set.set.is_enabled).unwrap_or(stored.schedule.is_enabled);
+        let spec = set.and_then(|set| spilltrail_app::overridden(spec, &set.set).ok());
+        let spec = &spec.map_or_else(|| stored.schedule.spec.clone(), |one| one.spec().clone());
         let next = Schedule::new(spec.clone()).ok().and_then(|schedule| {
             let next = schedule.next(stored.done)?;
             Some(schedule.start_of(next, id))
@@ -112,9 +118,9 @@ fn list(options: &ScheduleListOptions) -> Result<ExitCode> {
             SCHEDULES,
             [
                 name_of(&names, id),
-                Value::text(if stored.schedule.is_enabled { "yes" } else { "no" }),
+                Value::text(if is_enabled { "yes" } else { "no" }),
                 last.map_or(Value::Null, |run| shown(run.nominal)),
-                next.filter(|_| stored.schedule.is_enabled).map_or(Value::Null, shown),
+                next.filter(|_| is_enabled).map_or(Value::Null, shown),
                 optional(problems.as_deref()),
                 Value::text(spec.cron.clone()),
                 Value::text(format!("{} to {latest}", spec.earliest)),
@@ -142,7 +148,7 @@ fn runs(options: &ScheduleRunsOptions) -> Result<ExitCode> {
     let since = moment("since", &options.since)?;
     let most = usize::try_from(options.limit).unwrap_or(usize::MAX);
     let found = match &options.detection {
-        Some(name) => reader.runs_of(&id_of(&options.content, name)?, since, usize::MAX)?,
+        Some(name) => reader.runs_of(&find(&options.content, name)?.0, since, usize::MAX)?,
         None => newest_first(&reader, since)?,
     };
     let is_shown =
@@ -196,7 +202,7 @@ fn of(run: &StoredRun, names: &BTreeMap<String, String>) -> Row {
 }
 
 fn enable(options: &ScheduleEnableOptions, is_enabled: bool) -> Result<ExitCode> {
-    let id = id_of(&options.content, &options.detection)?;
+    let (id, name) = find(&options.content, &options.detection)?;
     let mut desk = desk(&options.data.folder()?)?;
     let before = desk.reader().overrides()?.into_iter().find(|set| set.detection == id);
     let set = Override {
@@ -206,7 +212,7 @@ fn enable(options: &ScheduleEnableOptions, is_enabled: bool) -> Result<ExitCode>
     };
     desk.set_override(&id, &set, &who(options.who.as_deref()), now())?;
     let runs = if is_enabled { "runs" } else { "does not run any more" };
-    report::line(format_args!("note: {} {runs}", options.detection));
+    report::line(format_args!("note: {name} {runs}"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -215,7 +221,7 @@ fn set(options: &ScheduleSetOptions) -> Result<ExitCode> {
     if [cron, earliest, latest, window].iter().all(|text| text.is_none()) {
         bail!("say what is to change: `--cron`, `--earliest`, `--latest` or `--window`");
     }
-    let id = id_of(&options.content, &options.detection)?;
+    let (id, name) = find(&options.content, &options.detection)?;
     let mut desk = desk(&options.data.folder()?)?;
     let before = desk.reader().overrides()?.into_iter().find(|set| set.detection == id);
     let before = before.map(|before| before.set).unwrap_or_default();
@@ -236,14 +242,14 @@ fn set(options: &ScheduleSetOptions) -> Result<ExitCode> {
         }
     }
     desk.set_override(&id, &set, &who(options.who.as_deref()), now())?;
-    report::line(format_args!("note: {} runs as you say", options.detection));
+    report::line(format_args!("note: {name} runs as you say"));
     Ok(ExitCode::SUCCESS)
 }
 
 fn reset(options: &ScheduleResetOptions) -> Result<ExitCode> {
-    let id = id_of(&options.content, &options.detection)?;
+    let (id, name) = find(&options.content, &options.detection)?;
     let was_set = desk(&options.data.folder()?)?.clear_override(&id)?;
     let what = if was_set { "runs as its file says" } else { "ran as its file says already" };
-    report::line(format_args!("note: {} {what}", options.detection));
+    report::line(format_args!("note: {name} {what}"));
     Ok(ExitCode::SUCCESS)
 }

@@ -74,14 +74,18 @@ impl ServeSink for Health {
             ServeEvent::Content { .. } => {
                 self.problems().remove("content");
             }
-            ServeEvent::Delivered { what, .. } => {
+            ServeEvent::Delivered { output, what, reason, .. } => {
                 self.metrics.delivery(match what {
                     Delivered::Sent => Sent::Sent,
                     Delivered::Again => Sent::Retried,
                     Delivered::GivenUp => Sent::Failed,
                 });
-                if *what == Delivered::Sent {
-                    self.succeeded("outputs", Task::Deliver);
+                match (what, reason) {
+                    (Delivered::Sent, _) => self.succeeded("outputs", Task::Deliver),
+                    (_, reason) => {
+                        let reason = format!("{output}: {}", reason.unwrap_or_default());
+                        self.problems().insert("outputs", (Instant::now(), reason));
+                    }
                 }
             }
             ServeEvent::Ingested { .. } => self.succeeded("inputs", Task::Receive),
@@ -97,7 +101,8 @@ impl ServeSink for Health {
 impl Readiness for Health {
     fn parts(&self) -> Vec<PartState> {
         let mut problems = self.problems();
-        problems.retain(|_, (told, _)| told.elapsed() < PROBLEM_COUNTS);
+        // Content is looked at again only when its files change.
+        problems.retain(|part, (told, _)| *part == "content" || told.elapsed() < PROBLEM_COUNTS);
         let state = |part: &&str| {
             let problem = problems.get(*part).map(|(_, reason)| reason.clone());
             PartState::new(*part, problem.map_or(Ok(()), Err))

@@ -10,6 +10,9 @@ use crate::secret::TokenHash;
 /// The most bytes of the name of an index.
 const MAX_INDEX_BYTES: usize = 80;
 
+/// The indexes of what searches find. Whoever writes there could forge findings.
+const OF_FINDINGS: [&str; 3] = ["risk", "notable", "summary"];
+
 /// The index of events for which nobody names one.
 pub const DEFAULT_INDEX: &str = "main";
 
@@ -37,7 +40,8 @@ pub struct Token {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// The indexes that events may name. If there are none, events may name every index but those that
-    /// begin with an underscore, which are for the program itself.
+    /// begin with an underscore, which are for the program itself, and those of findings: `risk`, `notable`
+    /// and `summary`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub indexes: Vec<String>,
     /// True if the sender asks later whether its events are stored, instead of waiting for the answer.
@@ -87,8 +91,8 @@ impl Token {
             return false;
         }
         let is_listed = self.indexes.iter().any(|allowed| allowed == index);
-        is_listed
-            || self.indexes.is_empty() && (!index.starts_with('_') || index == self.default_index())
+        let is_own = index.starts_with('_') || OF_FINDINGS.contains(&index);
+        is_listed || self.indexes.is_empty() && (!is_own || index == self.default_index())
     }
 }
 
