@@ -66,9 +66,9 @@ pub use replay::{
 pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
 pub use serve::{
-    AUDIT, CurrentContent, DataFolder, Delivered, INTERNAL, IndexUse, InputOptions, Journal,
-    Retention, SchedulePlan, ServeEvent, ServeOptions, ServeSink, Server, index_sizes, overridden,
-    schedules_of,
+    AUDIT, Copied, CurrentContent, DataFolder, Delivered, INTERNAL, IndexUse, InputOptions,
+    Journal, Retention, SchedulePlan, ServeEvent, ServeOptions, ServeSink, Server, copy_data,
+    index_sizes, overridden, schedules_of,
 };
 pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;

@@ -26,10 +26,10 @@ pub(crate) use serving::{
 pub(crate) use testing::{ReplayOptions, TestFormat, TestOptions};
 pub(crate) use working::{
     AllowAddOptions, AllowCommand, AllowListOptions, AllowRemoveOptions, AssignOptions,
-    ChangedOptions, CloseOptions, CommentOptions, FindingsCommand, FindingsListOptions,
-    FindingsShowOptions, IndexOptions, ReopenOptions, RiskOptions, ScheduleCommand,
-    ScheduleEnableOptions, ScheduleListOptions, ScheduleResetOptions, ScheduleRunsOptions,
-    ScheduleSetOptions,
+    BackupOptions, ChangedOptions, CloseOptions, CommentOptions, FindingsCommand,
+    FindingsListOptions, FindingsShowOptions, IndexOptions, ReopenOptions, RestoreOptions,
+    RiskOptions, ScheduleCommand, ScheduleEnableOptions, ScheduleListOptions, ScheduleResetOptions,
+    ScheduleRunsOptions, ScheduleSetOptions,
 };
 
 /// The most threads that read logs.
@@ -105,6 +105,10 @@ pub(crate) enum Command {
     Allow(AllowCommand),
     /// List the indexes of a lake, and how much is in each.
     Index(IndexOptions),
+    /// Copy the data folder of a server, while it runs or not.
+    Backup(BackupOptions),
+    /// Make a data folder from a copy.
+    Restore(RestoreOptions),
     /// Make, list and remove the tokens of senders of events.
     #[command(subcommand)]
     Token(TokenCommand),

@@ -97,6 +97,11 @@ Examples:
   spilltrail index --data ./data
   spilltrail search --lake ./data 'index=_internal sourcetype=scheduler status=failed'";
 
+pub(crate) const BACKUP: &str = "\
+Examples:
+  spilltrail backup --data ./data --to ./backup-2026-11-29
+  spilltrail restore --from ./backup-2026-11-29 --data ./data";
+
 pub(crate) const FIELDS: &str = "\
 Examples:
   spilltrail fields ./AWSLogs

@@ -136,6 +136,8 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Findings(command) => settings.apply_to_data(command.data_mut()),
         Command::Risk(options) => settings.apply_to_data(&mut options.data),
         Command::Allow(command) => settings.apply_to_data(command.data_mut()),
+        Command::Backup(options) => settings.apply_to_data(&mut options.data),
+        Command::Restore(options) => settings.apply_to_data(&mut options.data),
         Command::Index(options) => settings.apply_to_data(&mut options.data),
         Command::Schedule(command) => {
             let (data, content) = command.parts_mut();
@@ -162,6 +164,8 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Risk(options) => data::risk::run(&options),
         Command::Schedule(command) => data::schedule::run(&command),
         Command::Allow(command) => data::allow::run(&command),
+        Command::Backup(options) => run::run(|_| data::backup::backup(options)),
+        Command::Restore(options) => run::run(|_| data::backup::restore(options)),
         Command::Index(options) => run::run(|_| data::index::run(options)),
         Command::Detections(command) => detections::run(&command),
         Command::Expand(options) => expand::run(&options),

@@ -29,6 +29,15 @@ impl StoreReader {
         Ok(Self { connection: form::open_to_read(path)? })
     }
 
+    /// Writes the store as it is at one moment into a new file.
+    ///
+    /// # Errors
+    /// Fails if the file is there, if it cannot be written, or if the store cannot be read.
+    pub fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        self.connection.execute("VACUUM INTO ?1", [file.to_string_lossy()])?;
+        Ok(())
+    }
+
     /// Returns all schedules, ordered by id.
     ///
     /// # Errors

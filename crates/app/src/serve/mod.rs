@@ -7,6 +7,7 @@
 //! runs that were recorded are done, and all others are due.
 
 mod allowed;
+mod backup;
 mod events;
 mod findings;
 mod folder;
@@ -39,6 +40,7 @@ use spilltrail_store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use backup::{Copied, copy_data};
 pub use events::{Delivered, ServeEvent, ServeSink};
 pub use folder::DataFolder;
 pub use inputs::InputOptions;

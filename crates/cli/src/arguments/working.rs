@@ -1,5 +1,7 @@
 //! The options of the commands that work with what a server has found and does.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use spilltrail_store::{Disposition, Level, TriageStatus};
 
@@ -326,6 +328,26 @@ pub(crate) struct IndexOptions {
     /// How the list is written.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::BACKUP)]
+pub(crate) struct BackupOptions {
+    /// The folder of the copy. It is made, and must not have anything in it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::BACKUP)]
+pub(crate) struct RestoreOptions {
+    /// The folder of the copy.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: PathBuf,
     #[command(flatten)]
     pub(crate) data: DataOptions,
 }

@@ -1,6 +1,7 @@
 //! Commands on the data folder of a server, whether or not it runs.
 
 pub(crate) mod allow;
+pub(crate) mod backup;
 pub(crate) mod findings;
 pub(crate) mod index;
 pub(crate) mod risk;

@@ -247,3 +247,33 @@ fn commands_say_what_is_missing() {
         assert!(run.err.contains(expected), "{arguments:?}: {}", run.err);
     }
 }
+
+/// A copy that is made while the server works has what it acknowledged before, and a server goes on with it.
+#[test]
+fn a_copy_of_a_working_server_goes_on() {
+    let fixture = Fixture::empty();
+    let token = token(&fixture);
+    let mut served = Served::start(&fixture, &[]);
+    let address = served.hec();
+    for number in 0..20 {
+        let body = json!({ "event": event(&format!("{number}")) }).to_string();
+        let sent = request(&address, "POST /services/collector/event", &token, &body);
+        assert_eq!(sent.unwrap().0, 200);
+    }
+    let copied = fixture.run_builtin(&["backup", "--data", "data", "--to", "copy"]);
+    assert_eq!(copied.status, 0, "{}", copied.err);
+    let again = fixture.run_builtin(&["backup", "--data", "data", "--to", "copy"]);
+    assert_eq!(again.status, 2, "{}", again.err);
+    assert!(again.err.contains("there is something in it"), "{}", again.err);
+    drop(served);
+    std::fs::remove_dir_all(fixture.path("data")).unwrap();
+    let restored = fixture.run_builtin(&["restore", "--from", "copy", "--data", "data"]);
+    assert_eq!(restored.status, 0, "{}", restored.err);
+    let mut served = Served::start(&fixture, &[]);
+    let address = served.hec();
+    let body = json!({ "event": event("20") }).to_string();
+    let sent = request(&address, "POST /services/collector/event", &token, &body);
+    assert_eq!(sent.unwrap().0, 200, "the token is in the copy");
+    let found = counts(&fixture);
+    assert_eq!((found.len(), found.values().all(|count| *count == 1)), (21, true), "{found:?}");
+}

@@ -195,6 +195,15 @@ impl WalReader {
         rows.into_iter().map(arrival).collect()
     }
 
+    /// Writes the log as it is at one moment into a new file.
+    ///
+    /// # Errors
+    /// Fails if the file is there, if it cannot be written, or if the log cannot be read.
+    pub fn copy_to(&self, file: &Path) -> Result<(), WalError> {
+        let copied = self.connection.execute("VACUUM INTO ?1", [file.to_string_lossy()]);
+        self.read(copied).map(drop)
+    }
+
     /// Returns what the log holds.
     ///
     /// # Errors

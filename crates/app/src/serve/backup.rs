@@ -1,0 +1,147 @@
+//! Copies a data folder while a server works in it, so that the copy is one that a server can go on with.
+//!
+//! Findings are copied first, then the log of arriving events, and then the table: what is moved from the log
+//! to the table meanwhile is in both copies, which counts as in the table; and the copied findings know of no
+//! event that the copied lake lacks.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use spilltrail_lake::{EventTable, LakeError, WalReader};
+use spilltrail_store::StoreReader;
+
+use super::folder::DataFolder;
+use crate::error::{AppError, blocking};
+
+/// What a copy has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// The number of files of the table.
+    pub files: u64,
+    /// The bytes of all that was copied.
+    pub bytes: u64,
+}
+
+/// The folder of the table's own log.
+const LOG: &str = "_delta_log";
+
+/// The files beside the databases and the table that a server needs again.
+const BESIDE: &[&str] = &["hec-tokens.json", "api-token"];
+
+/// Copies a data folder to another one, which must not be there or be empty.
+///
+/// # Errors
+/// Fails if no server has worked in the folder, if the other one has something in it, or if something cannot
+/// be read or written. What was copied by then is not a data folder.
+pub async fn copy_data(from: &Path, to: &Path) -> Result<Copied, AppError> {
+    let (source, target) = (DataFolder::new(from), DataFolder::new(to));
+    let failed = |path: &Path, reason: String| AppError::Lake { path: path.to_owned(), reason };
+    if !source.store().is_file() || !source.lake().is_there() {
+        return Err(failed(from, "no server has worked in this folder".to_owned()));
+    }
+    let is_empty = fs::read_dir(to).map_or(true, |mut entries| entries.next().is_none());
+    if !is_empty {
+        return Err(failed(to, "there is something in it; name a new folder".to_owned()));
+    }
+    super::make_private(to).map_err(|error| failed(to, error.to_string()))?;
+    let copied = {
+        let (source, target) = (source.clone(), target.clone());
+        blocking(move || copy_databases(&source, &target)).await?
+    };
+    copied.map_err(|reason| failed(from, reason))?;
+    let table = EventTable::find(&source.lake().table()).await.map_err(LakeError::from);
+    let table = table.map_err(|error| failed(from, error.to_string()))?;
+    if let Some(table) = table {
+        let files = table.files().map_err(|error| failed(from, error.to_string()))?;
+        let version = table.version();
+        let (from, to) = (source.lake().table(), target.lake().table());
+        let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
+        let copy = move || copy_table(&from, &to, &paths, version);
+        blocking(copy).await?.map_err(|error| failed(source.path(), error.to_string()))?;
+    }
+    let of = target.path().to_owned();
+    let sizes = blocking(move || sizes(&of)).await?;
+    sizes.map_err(|error| failed(to, error.to_string()))
+}
+
+fn copy_databases(source: &DataFolder, target: &DataFolder) -> Result<(), String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let store = StoreReader::open(&source.store()).map_err(|error| text(&error))?;
+    store.copy_to(&target.store()).map_err(|error| text(&error))?;
+    let log = WalReader::open(&source.lake().log()).map_err(|error| text(&error))?;
+    log.copy_to(&target.lake().log()).map_err(|error| text(&error))?;
+    for name in BESIDE {
+        copy_if_there(&source.path().join(name), &target.path().join(name))
+            .map_err(|error| text(&error))?;
+    }
+    copy_folder(&source.lookups(), &target.lookups()).map_err(|error| text(&error))
+}
+
+/// Copies the files that a version of the table has, and its log up to there.
+fn copy_table(
+    from: &Path,
+    to: &Path,
+    files: &[std::path::PathBuf],
+    version: u64,
+) -> io::Result<()> {
+    for file in files {
+        let inside = file.strip_prefix(from).map_err(io::Error::other)?;
+        let to = to.join(inside);
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::copy(file, to)?;
+    }
+    fs::create_dir_all(to.join(LOG))?;
+    for entry in fs::read_dir(from.join(LOG))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // Commits and checkpoints begin with their version; `_last_checkpoint` is a hint that others make
+        // do without.
+        let of = name.split('.').next().and_then(|number| number.parse::<u64>().ok());
+        if of.is_some_and(|of| of <= version) && entry.file_type()?.is_file() {
+            copy_if_there(&entry.path(), &to.join(LOG).join(&*name))?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_if_there(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::copy(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        copied => copied.map(drop),
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            copy_if_there(&entry.path(), &to)?;
+        }
+    }
+    Ok(())
+}
+
+fn sizes(folder: &Path) -> io::Result<Copied> {
+    let mut copied = Copied::default();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            let inside = sizes(&entry.path())?;
+            copied.files += inside.files;
+            copied.bytes += inside.bytes;
+        } else {
+            let is_of_table = entry.path().extension().is_some_and(|kind| kind == "parquet");
+            copied.files += u64::from(is_of_table);
+            copied.bytes += entry.metadata()?.len();
+        }
+    }
+    Ok(copied)
+}
