@@ -117,14 +117,14 @@ impl Jobs {
     /// Returns up to `most` objects that can be stored now. While one content of an object is out,
     /// a newer one waits, because both would be read at the same time.
     pub(super) fn take(&mut self, most: usize) -> Vec<Taken> {
-        let mut taken = Vec::new();
-        let mut waiting = VecDeque::new();
-        while let Some(number) = self.pending.pop_front() {
+        let (mut taken, mut waiting) = (Vec::new(), Vec::new());
+        while taken.len() < most {
+            let Some(number) = self.pending.pop_front() else { break };
             let Some(job) = self.jobs.get(&number) else { continue };
             let others = self.live.get(&job.track).map_or(&[][..], Vec::as_slice);
             let is_out = |other: &JobNumber| self.jobs.get(other).is_some_and(|job| job.is_out);
-            if taken.len() >= most || others.iter().any(is_out) {
-                waiting.push_back(number);
+            if others.iter().any(is_out) {
+                waiting.push(number);
                 continue;
             }
             let Some(job) = self.jobs.get_mut(&number) else { continue };
@@ -132,7 +132,9 @@ impl Jobs {
             self.out += 1;
             taken.push(Taken { number, object: job.object.clone(), sent: job.sent });
         }
-        self.pending = waiting;
+        for number in waiting.into_iter().rev() {
+            self.pending.push_front(number);
+        }
         taken
     }
 
