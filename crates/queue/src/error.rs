@@ -1,7 +1,7 @@
 //! Why a queue cannot be used, and whether that can pass.
 //!
-//! No error has a secret: credentials and receipts are replaced in what servers answer, and hosts
-//! stand for addresses.
+//! No error has a secret: credentials are replaced in what servers answer, and hosts stand for
+//! addresses.
 
 use thiserror::Error;
 

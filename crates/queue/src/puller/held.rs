@@ -390,4 +390,86 @@ mod tests {
             assert_eq!(backoff(failures), seconds(expected), "{failures}");
         }
     }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Returns one message about one object, which is out, and the number of that.
+    fn one(now: Instant) -> (Holding, JobNumber) {
+        let mut holding = Holding::new(Limits {
+            most_out: 10,
+            most_batch: 10,
+            window: 10,
+            visibility: 60 * SECOND,
+            retry_after: SECOND,
+        });
+        receive(&mut holding, "first", now);
+        let taken = holding.take();
+        (holding, taken[0].number)
+    }
+
+    fn receive(holding: &mut Holding, receipt: &str, now: Instant) {
+        let message = Message {
+            id: "m".into(),
+            body: r#"{"s3Bucket": "b", "s3ObjectKey": ["a"]}"#.into(),
+            receipt: Receipt(receipt.into()),
+            receives: 1,
+            sent: None,
+        };
+        let notice = crate::notice::read(&message.body);
+        assert_eq!(holding.add(vec![(message, notice)], now), []);
+    }
+
+    /// Returns the only thing that is to be asked now.
+    fn ask(holding: &Holding, now: Instant) -> Ask {
+        let mut requests = holding.requests(now);
+        assert_eq!(requests.len(), 1);
+        requests.remove(0).remove(0)
+    }
+
+    #[test]
+    fn an_answer_is_about_what_was_asked() {
+        let now = Instant::now();
+        let half = now + 30 * SECOND;
+        // To hold the message longer was asked; whatever the answer is, it is to be deleted now.
+        for answer in [Ok(()), Err(("", false)), Err(("MessageNotInflight", true))] {
+            let (mut holding, job) = one(now);
+            assert_eq!(holding.due(), Some(half));
+            let hold = ask(&holding, half);
+            assert_eq!(hold.next, Next::Hold);
+            holding.end([(job, true)], half);
+            assert_eq!(holding.answered(&hold, answer, half, half), None);
+            let delete = ask(&holding, half);
+            assert_eq!(delete.next, Next::Delete);
+            assert_eq!(holding.answered(&delete, Ok(()), half, half), None);
+            assert!(holding.is_empty());
+            assert_eq!((holding.counts.deleted, holding.counts.lost), (1, 0));
+        }
+    }
+
+    #[test]
+    fn an_answer_about_an_older_receipt_says_nothing() {
+        let now = Instant::now();
+        let (mut holding, job) = one(now);
+        holding.end([(job, true)], now);
+        let older = ask(&holding, now);
+        receive(&mut holding, "second", now);
+        assert_eq!(holding.answered(&older, Ok(()), now, now), None);
+        let newer = ask(&holding, now);
+        assert_eq!((newer.next, newer.receipt), (Next::Delete, Receipt("second".into())));
+    }
+
+    #[test]
+    fn a_lost_message_is_told_once() {
+        let now = Instant::now();
+        let (mut holding, job) = one(now);
+        let half = now + 30 * SECOND;
+        let refused = Err(("ReceiptHandleIsInvalid", true));
+        assert!(holding.answered(&ask(&holding, half), refused, half, half).is_some());
+        assert_eq!((holding.due(), holding.requests(half).len()), (None, 0));
+        holding.end([(job, true)], half);
+        let delete = ask(&holding, half);
+        assert_eq!(holding.answered(&delete, refused, half, half), None);
+        assert!(holding.is_empty());
+        assert_eq!(holding.counts.lost, 1);
+    }
 }

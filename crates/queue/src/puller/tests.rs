@@ -467,6 +467,21 @@ async fn nothing_is_received_before_it_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_wait_is_not_asked_all_the_time() {
+    let fake = Fake::default();
+    let options = QueueOptions {
+        wait: Duration::ZERO,
+        ..QueueOptions::new("https://sqs.eu-west-1.amazonaws.com/111122223333/trail")
+    };
+    let queue = Queue::fake(Arc::new(fake.clone()), &options).unwrap();
+    let stop = CancellationToken::new();
+    let mut puller = Puller::start(queue, PullOptions::default(), &stop, Arc::new(|_| {})).unwrap();
+    assert!(timeout(MINUTE, puller.next()).await.is_err());
+    let asked = fake.calls(Action::Receive).len();
+    assert!((59..=61).contains(&asked), "{asked}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn options_that_cannot_be_used() {
     let fake = Fake::default();
     let good = PullOptions::default();

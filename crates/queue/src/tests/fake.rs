@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::QueueError;
 use crate::transport::{Action, Transport, refusal};
@@ -30,6 +30,8 @@ pub(crate) enum Answer {
     Silence,
     /// It does what is asked, and the connection ends before the answer.
     Lost,
+    /// It does what is asked, and answers after this time.
+    Late(Duration),
 }
 
 #[derive(Debug)]
@@ -267,6 +269,11 @@ impl Transport for Fake {
                     self.answer(action, &request).await;
                     Err(lost())
                 }
+                Some(Answer::Late(time)) => {
+                    let answer = self.answer(action, &request).await;
+                    sleep(time).await;
+                    Ok(answer)
+                }
             }
         };
         let work = tokio::time::timeout(limit, work).await;
@@ -354,6 +361,11 @@ async fn serve(mut stream: TcpStream, fake: Fake, recorded: Arc<Mutex<Vec<Reques
         Some(Answer::Lost) => {
             fake.answer(action, &body).await;
             return;
+        }
+        Some(Answer::Late(time)) => {
+            let answer = fake.answer(action, &body).await;
+            sleep(time).await;
+            answer
         }
     };
     let head = format!(

@@ -38,7 +38,8 @@ async fn nothing_is_lost_whatever_fails() {
                     0 => fake.fail(action, Answer::Cut),
                     1 => fake.fail(action, Answer::Lost),
                     2 => fake.fail(action, Answer::Silence),
-                    3 => fake.fail(action, Answer::Status(503, "{}".into())),
+                    3 => fake.fail(action, Answer::Late(Duration::from_secs(random.u64(0..9)))),
+                    4 => fake.fail(action, Answer::Status(503, "{}".into())),
                     _ => {}
                 }
             }
