@@ -47,6 +47,8 @@ const RULES: &[Rule] = &[
     rule("spilltrail-schedule", &["spilltrail-spl"], Engine::None),
     rule("spilltrail-store", &["spilltrail-schedule"], Engine::None),
     rule("spilltrail-deliver", &[], Engine::RuntimeOnly),
+    // The signatures of AWS are those of the S3 client.
+    rule("spilltrail-queue", &[], Engine::Allowed),
     rule(
         "spilltrail-server",
         &["spilltrail-lake", "spilltrail-schedule", "spilltrail-store"],
