@@ -46,7 +46,7 @@ pub use layout::{CLOCK_SKEW, LATE_DELIVERY, Layout, Reason, Service};
 pub use logs::{Duplicates, FileProblem, Logs, Notice, Progress, ReadOptions, ReadReport};
 pub use named::NamedFiles;
 pub use newest::{Beyond, MAX_AHEAD, Newest};
-pub use s3::{EndpointError, S3Options, check_endpoint};
+pub use s3::{EndpointError, S3Options, check_endpoint, s3_credentials};
 pub use scan::{ScanCosts, ScanError, ScanOptions, Scanned};
 pub use stored::{KeptTable, StoredFacts, StoredPlace, StoredTable};
 pub use table::{LogScan, LogTable};

@@ -101,6 +101,7 @@ const RULES: &[Rule] = &[
             "spilltrail-schedule",
             "spilltrail-store",
             "spilltrail-deliver",
+            "spilltrail-queue",
         ],
         Engine::Allowed,
     ),

@@ -120,6 +120,13 @@ pub enum ServeEvent<'a> {
         /// The number of files that had any.
         files: u64,
     },
+    /// Something that is good to know, and keeps nothing from working.
+    Noted {
+        /// The part of the server.
+        part: &'static str,
+        /// What it is.
+        what: &'a str,
+    },
     /// Something cannot be done now. It is tried again.
     Problem {
         /// The part of the server.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spilltrail_event::TimeBounds;
-use spilltrail_source::{Duplicates, S3Options, Wanted};
+use spilltrail_queue::{Note, PullOptions, Puller, Queue, QueueError, QueueOptions, client};
+use spilltrail_source::{Duplicates, S3Options, Wanted, s3_credentials};
 
 use super::events::ServeEvent;
 use super::runner::Runner;
@@ -20,6 +21,8 @@ pub struct InputOptions {
     pub name: String,
     /// Logs, named as for a hunt. What comes out of a pipe cannot be looked at again.
     pub logs: Vec<String>,
+    /// The address of a queue of SQS that tells of new objects, in place of looking at logs.
+    pub queue: Option<String>,
     /// The index of the events.
     pub index: String,
     /// The sourcetype of all events; recognized from the logs if `None`.
@@ -35,6 +38,72 @@ pub struct InputOptions {
 }
 
 const DAY: f64 = 86_400.0;
+
+/// Brings in what a queue tells of, until the server stops.
+pub(super) async fn follow_queue(runner: Arc<Runner>, input: InputOptions, url: String) {
+    let problem = |reason: &str| {
+        let reason = format!("{}: {reason}", input.name);
+        runner.sink.event(ServeEvent::Problem { part: "inputs", reason: &reason });
+    };
+    let mut puller = match pull(&runner, &input, &url) {
+        Ok(puller) => puller,
+        Err(reason) => return problem(&reason),
+    };
+    loop {
+        match puller.next().await {
+            Ok(Some(batch)) => {
+                let names = batch.objects.iter();
+                let names = names.map(|object| format!("s3://{}/{}", object.bucket, object.key));
+                let of_batch = InputOptions {
+                    logs: names.collect(),
+                    // What a queue tells of is wanted, however old it is.
+                    days: None,
+                    ..input.clone()
+                };
+                match look(&runner, &of_batch).await {
+                    Ok(unread) if unread.is_empty() => batch.stored(),
+                    Ok(unread) => {
+                        // Those that were read come again, and are known then.
+                        unread.iter().for_each(|reason| problem(reason));
+                        let all: Vec<usize> = (0..batch.objects.len()).collect();
+                        batch.failed(&all);
+                    }
+                    Err(AppError::Cancelled(_)) => break,
+                    Err(error) => {
+                        problem(&error.to_string());
+                        let all: Vec<usize> = (0..batch.objects.len()).collect();
+                        batch.failed(&all);
+                    }
+                }
+            }
+            Ok(None) => break,
+            // The next call waits before it asks again.
+            Err(error) => {
+                let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
+                problem(&format!("{error}{help}"));
+            }
+        }
+    }
+    puller.finish().await;
+}
+
+/// Starts to pull from a queue, with the credentials of the buckets.
+fn pull(runner: &Runner, input: &InputOptions, url: &str) -> Result<Puller, String> {
+    let credentials = s3_credentials(&input.s3)?;
+    let options = QueueOptions {
+        region: input.s3.region.clone(),
+        endpoint: input.s3.endpoint.clone(),
+        ..QueueOptions::new(url)
+    };
+    let text = |error: QueueError| error.to_string();
+    let queue = Queue::open(&options, credentials, client().map_err(text)?).map_err(text)?;
+    let (sink, name) = (runner.sink.clone(), input.name.clone());
+    let observer = Arc::new(move |note: Note| {
+        let reason = format!("{name}: {note}");
+        sink.event(ServeEvent::Noted { part: "inputs", what: &reason });
+    });
+    Puller::start(queue, PullOptions::default(), &runner.cancel, observer).map_err(text)
+}
 
 /// Looks at an input until the server stops.
 pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {

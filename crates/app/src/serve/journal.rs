@@ -145,6 +145,9 @@ fn entry(event: &ServeEvent<'_>) -> Option<(&'static str, Value)> {
         ServeEvent::Ingested { input, events, files } => {
             ("spilltrail:input", json!({ "input": input, "events": events, "files": files }))
         }
+        ServeEvent::Noted { part, what } => {
+            ("spilltrail:note", json!({ "part": part, "note": what }))
+        }
         ServeEvent::Problem { part, reason } => {
             ("spilltrail:problem", json!({ "part": part, "reason": reason }))
         }

@@ -142,7 +142,15 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(Outputs { runner: runner.clone(), clients }.run());
         for input in &runner.options.inputs {
-            tasks.spawn(inputs::follow(runner.clone(), input.clone()));
+            match &input.queue {
+                Some(url) => {
+                    let (input, url) = (input.clone(), url.clone());
+                    tasks.spawn(inputs::follow_queue(runner.clone(), input, url));
+                }
+                None => {
+                    tasks.spawn(inputs::follow(runner.clone(), input.clone()));
+                }
+            }
         }
         let outcome = schedule(&runner, loaded, &content).await;
         runner.cancel.cancel();

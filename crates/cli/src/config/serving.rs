@@ -69,7 +69,10 @@ struct InputKeys {
     /// The name by which people know it.
     name: String,
     /// Files, folders, patterns, `s3://bucket/prefix`.
+    #[serde(default)]
     logs: Vec<String>,
+    /// The address of a queue of SQS that tells of new objects.
+    queue: Option<String>,
     /// The index of the events.
     index: Option<String>,
     /// The sourcetype of all events.
@@ -99,6 +102,7 @@ impl InputKeys {
         app::InputOptions {
             name: self.name.clone(),
             logs: self.logs.clone(),
+            queue: self.queue.clone(),
             index: self.index.clone().unwrap_or_else(|| "main".to_owned()),
             sourcetype: self.sourcetype.clone(),
             every: Duration::from_secs(self.every.map_or(EVERY, |every| every.get().into())),

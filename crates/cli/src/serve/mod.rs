@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use spilltrail_app::{CancellationToken, Content, DataFolder, Journal, Server};
+use spilltrail_app::{CancellationToken, Content, DataFolder, InputOptions, Journal, Server};
 use spilltrail_deliver::Output;
 use spilltrail_server::Router;
 use spilltrail_server::api::{AccessOptions, Api, ApiParts, ApiToken, JobOptions, Readers};
@@ -39,6 +39,7 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let folder = DataFolder::new(&serve.data);
     let (hec, api) = (address(options.hec, HEC)?, address(options.api, API)?);
     check_outputs(&serve.outputs)?;
+    check_inputs(&serve.inputs)?;
     if options.check_config {
         return check(&options);
     }
@@ -198,6 +199,21 @@ fn wire(
             Some(TlsWire::new(&own.pair, &own.pair)?)
         }
     })
+}
+
+/// Checks that each input says once where its logs are.
+fn check_inputs(inputs: &[InputOptions]) -> Result<()> {
+    for (at, input) in inputs.iter().enumerate() {
+        match (input.logs.is_empty(), &input.queue) {
+            (true, None) => bail!("input `{}` needs `logs`, or `queue`", input.name),
+            (false, Some(_)) => bail!("input `{}` has both `logs` and `queue`", input.name),
+            _ => {}
+        }
+        if inputs[..at].iter().any(|other| other.name == input.name) {
+            bail!("two inputs have the name `{}`", input.name);
+        }
+    }
+    Ok(())
 }
 
 /// Checks outputs, whose mistakes would show only when a finding is lost.

@@ -62,6 +62,8 @@ fn lines(event: &ServeEvent<'_>) -> Vec<String> {
             lines.extend(changes.iter().map(|change| format!("content: {change}")));
             lines
         }
+        // It is in the journal.
+        ServeEvent::Noted { .. } => Vec::new(),
         ServeEvent::Moved { .. } | ServeEvent::Compacted { .. } | ServeEvent::Tidied { .. } => {
             Vec::new()
         }

@@ -32,7 +32,7 @@ use failure::{Failure, Patience};
 #[cfg(test)]
 use list::Listing;
 pub(crate) use object::{MAX_HELD, ObjectReader, Part};
-pub use options::{EndpointError, S3Options, check_endpoint};
+pub use options::{EndpointError, S3Options, check_endpoint, s3_credentials};
 use options::{Settled, Variables};
 use silence::{Limits, Silence};
 pub(crate) use throttle::MAX_REQUESTS;

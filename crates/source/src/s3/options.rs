@@ -1,6 +1,6 @@
 //! Settings for S3, merged from the user's options, the environment and AWS CLI profiles.
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
 use object_store::{ClientOptions, RetryConfig};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -145,6 +145,18 @@ impl Settled {
             None => builder,
         }
     }
+}
+
+/// Returns what signs requests to AWS with these options, for other services than S3.
+///
+/// # Errors
+/// Fails, with the reason, if a profile or an endpoint cannot be used.
+pub fn s3_credentials(options: &S3Options) -> Result<AwsCredentialProvider, String> {
+    let settled =
+        Settled::new(options, &Variables::of_process()).map_err(|error| error.to_string())?;
+    // The name of a bucket is needed to build a client, and changes nothing about its credentials.
+    let client = settled.bucket("none", None).build().map_err(|error| error.to_string())?;
+    Ok(client.credentials().clone())
 }
 
 /// Returns the profile that applies, or an empty one if none does.
