@@ -2,11 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use super::range::Times;
 use super::{File, Texts};
 use crate::inflate::Parts;
 use crate::origin::OwnOrigin;
 use crate::parquet::{Passed, Stored, StoredEvent, StoredStep};
 use crate::record::{Format, RawRecord};
+use crate::split::Part;
 
 impl Texts<'_> {
     /// Passes on the events of a table of stored events, each with its own origin.
@@ -20,6 +22,7 @@ impl Texts<'_> {
         let mut origin = of_table.clone();
         let mut own: Option<[Option<String>; 3]> = None;
         let horizon = self.file.horizon;
+        let mut times = Times::new(horizon);
         let flow = table.each(&need, horizon, &mut |step| match step {
             StoredStep::Event(event) => {
                 let OwnOrigin { source, host, sourcetype } = event.origin;
@@ -31,6 +34,11 @@ impl Texts<'_> {
                 }
                 self.file.report.bytes_inflated += event.text.len() as u64;
                 let StoredEvent { text, format, offset, .. } = event;
+                let is_usual = format == Format::CloudTrail && self.records.read_one(text);
+                if is_usual {
+                    let part = Part { text, offset };
+                    return self.file.timed_records(self.records, part, &origin, &mut times);
+                }
                 self.file.event(&RawRecord { text, offset, format }, &origin)
             }
             StoredStep::Passed(passed) => {
@@ -42,6 +50,7 @@ impl Texts<'_> {
                 ControlFlow::Continue(())
             }
         });
+        times.tell(&mut self.file.report);
         let members = std::mem::take(&mut self.file.members);
         members.tell(None, &mut self.file.report.left_out);
         // Which event is the first that is read depends on the searches.
