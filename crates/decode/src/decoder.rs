@@ -1,5 +1,6 @@
 //! Combines the steps of decoding: the bytes of a file in, batches of its matching events out.
 
+mod origins;
 mod range;
 mod stored;
 

@@ -13,6 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use spilltrail_event::{Predicate, ValueRange, stored};
 
+use super::leads::Verdicts;
 use super::need::Need;
 use super::prune::Group;
 use super::{Parquet, group_rows, guard, in_group, plain, reader_of};
@@ -232,7 +233,8 @@ impl Stored<'_> {
     ) -> Result<Chosen, String> {
         let mut rows: Vec<Range<usize>> = Vec::new();
         let (mut passed, mut next) = (Passed::default(), 0);
-        let mut last = LastLeads::default();
+        let names = filter.leads.iter().map(|(name, _)| *name);
+        let mut verdicts = Verdicts::new(filter.conditions, names);
         let Columns { format, time, sourcetype, .. } = self.columns;
         let mut leaves: Vec<usize> = filter.leads.iter().map(|(_, leaf)| *leaf).collect();
         leaves.extend([Some(format), Some(time), sourcetype].into_iter().flatten());
@@ -250,7 +252,9 @@ impl Stored<'_> {
                     && kinds.is_none_or(|kinds| {
                         value(kinds, row).is_none_or(|kind| kind == OWN_SOURCETYPE.as_bytes())
                     });
-                if !has_leads || last.may_match(filter, &leads, row, time) {
+                if !has_leads
+                    || verdicts.may_match(&leads, row, time.map(|time| widened(time, time)))
+                {
                     match rows.last_mut() {
                         Some(range) if range.end == next => range.end += 1,
                         _ => rows.push(next..next + 1),
@@ -345,7 +349,7 @@ fn texts_of<'b>(
     batch.column(place(places, leaf)?).as_binary_view_opt()
 }
 
-fn value(texts: &BinaryViewArray, row: usize) -> Option<&[u8]> {
+pub(super) fn value(texts: &BinaryViewArray, row: usize) -> Option<&[u8]> {
     texts.is_valid(row).then(|| texts.value(row))
 }
 
@@ -389,51 +393,6 @@ impl Passed {
         };
         let (first, last) = self.times.unwrap_or((time, time));
         self.times = Some((first.min(time), last.max(time)));
-    }
-}
-
-/// The last event's leads, and whether events with these may satisfy a condition. Stored events are
-/// sorted, so that many in a row have the same.
-#[derive(Default)]
-struct LastLeads {
-    values: Vec<Option<Vec<u8>>>,
-    /// For each condition, whether it may hold at some time.
-    conditions: Option<Vec<bool>>,
-}
-
-impl LastLeads {
-    fn may_match(
-        &mut self,
-        filter: &Filter<'_>,
-        leads: &[Option<&BinaryViewArray>],
-        row: usize,
-        time: Option<i64>,
-    ) -> bool {
-        let is_same =
-            self.conditions.is_some()
-                && self.values.iter().zip(leads).all(|(before, lead)| {
-                    before.as_deref() == lead.and_then(|lead| value(lead, row))
-                });
-        if !is_same {
-            self.values.clear();
-            let bytes = leads.iter().map(|lead| lead.and_then(|lead| value(lead, row)));
-            self.values.extend(bytes.map(|bytes| bytes.map(<[u8]>::to_vec)));
-            self.conditions = None;
-        }
-        let values = &self.values;
-        let range = |field: &str| {
-            let at = filter.leads.iter().position(|(name, _)| *name == field)?;
-            Some(match values[at].as_deref() {
-                Some(value) => ValueRange::Between(value, value),
-                None => ValueRange::Absent,
-            })
-        };
-        let conditions = self.conditions.get_or_insert_with(|| {
-            filter.conditions.iter().map(|condition| condition.may_match(&range, None)).collect()
-        });
-        let times = time.map(|time| widened(time, time));
-        let mut left = conditions.iter().zip(filter.conditions).filter(|(may, _)| **may);
-        left.any(|(_, condition)| times.is_none() || condition.may_match(&range, times))
     }
 }
 
