@@ -11,7 +11,7 @@ use arrow_array::{Array, BinaryViewArray, RecordBatch};
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
-use spilltrail_event::{Predicate, ValueRange, stored};
+use spilltrail_event::{Predicate, ValueRange, fields, stored};
 
 use super::leads::Verdicts;
 use super::need::Need;
@@ -125,6 +125,14 @@ impl Stored<'_> {
         let is_compared = |name: &str| {
             conditions.iter().any(|condition| condition.fields().into_iter().any(|f| f == name))
         };
+        // A search that any event may satisfy leaves nothing to choose.
+        let is_open = |condition: &Predicate| {
+            let is_known = |field: &&str| *field == fields::TIME || stored::LEADS.contains(field);
+            condition.may_match(&|_| None, None) && !condition.fields().iter().any(is_known)
+        };
+        if conditions.iter().any(is_open) {
+            return None;
+        }
         let leads =
             stored::LEADS.into_iter().filter(|name| is_compared(name) && need.is_member(name));
         let leaf = |name: &'static str| {
@@ -357,6 +365,13 @@ fn text_at(texts: Option<&BinaryViewArray>, row: usize) -> Option<&str> {
     std::str::from_utf8(value(texts?, row)?).ok()
 }
 
+/// Returns true if two rows have the same text because it is stored once for both. False says nothing.
+fn is_shared(texts: Option<&BinaryViewArray>, row: usize, other: usize) -> bool {
+    texts.is_none_or(|texts| {
+        texts.is_valid(row) == texts.is_valid(other) && texts.views()[row] == texts.views()[other]
+    })
+}
+
 /// Passes on the events of a batch.
 fn events(
     batch: &RecordBatch,
@@ -367,18 +382,21 @@ fn events(
 ) -> ControlFlow<()> {
     let texts = |leaf: usize| texts_of(batch, places, leaf);
     let Columns { text, format, source, host, sourcetype, .. } = table.columns;
-    let (raw, formats) = (texts(text), texts(format));
-    let own = [source, host, sourcetype].map(|leaf| leaf.and_then(texts));
+    let raw = texts(text);
+    let said = [Some(format), source, host, sourcetype].map(|leaf| leaf.and_then(texts));
+    // What the row before says of its origin, and its format.
+    let mut last = (None, OwnOrigin::default());
     for row in 0..batch.num_rows() {
-        let format = text_at(formats, row).and_then(Format::named);
-        let (Some(text), Some(format)) = (text_at(raw, row), format) else {
+        if row == 0 || !said.iter().all(|texts| is_shared(*texts, row, row - 1)) {
+            let [format, source, host, sourcetype] = said.map(|texts| text_at(texts, row));
+            last = (format.and_then(Format::named), OwnOrigin { source, host, sourcetype });
+        }
+        let (Some(text), (Some(format), origin)) = (text_at(raw, row), last) else {
             let message = "an event has no text, or a format that this version does not know";
             let damage = in_group(index, offset, DamageKind::UnreadableCell, message);
             visit(StoredStep::Damage(damage))?;
             continue;
         };
-        let [source, host, sourcetype] = own.map(|texts| text_at(texts, row));
-        let origin = OwnOrigin { source, host, sourcetype };
         visit(StoredStep::Event(StoredEvent { text, format, origin, offset }))?;
     }
     ControlFlow::Continue(())
