@@ -113,3 +113,61 @@ fn verdict<'r>(
     }
     Verdict::AtTimes(left.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use spilltrail_event::{CaseRule, Comparison, Pattern, TimeBounds};
+
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_what_the_conditions_say() {
+        let equals = |field: &str, value: &str| Predicate::Compare {
+            field: field.to_owned(),
+            op: Comparison::Eq,
+            value: Pattern::new(value, CaseRule::Ignore),
+        };
+        let after = |time| Predicate::Time(TimeBounds { earliest: Some(time), latest: None });
+        let conditions = [
+            Predicate::And(vec![equals("name", "a*"), after(50.0)]),
+            Predicate::And(vec![equals("name", "b"), equals("id", "*7"), equals("other", "x")]),
+            Predicate::And(vec![
+                Predicate::Exists("id".to_owned()),
+                equals("name", ""),
+                after(20.0),
+            ]),
+        ];
+        let mut random = fastrand::Rng::with_seed(11);
+        let rows = MOST * 3;
+        let names: Vec<Option<&str>> = (0..rows)
+            .map(|_| random.choice([None, Some(""), Some("a1"), Some("b")]).flatten())
+            .collect();
+        // More of them than are remembered.
+        let ids: Vec<Option<String>> =
+            (0..rows).map(|row| (row % 3 > 0).then(|| (row % (MOST * 2)).to_string())).collect();
+        let columns = [
+            names.iter().map(|name| name.map(str::as_bytes)).collect::<BinaryViewArray>(),
+            ids.iter().map(|id| id.as_deref().map(str::as_bytes)).collect::<BinaryViewArray>(),
+        ];
+        let columns = columns.each_ref().map(Some);
+        let mut verdicts = Verdicts::new(&conditions, ["name", "id"].into_iter());
+        let mut matched = 0;
+        for row in 0..rows {
+            let range = |field: &str| {
+                let value = match field {
+                    "name" => names[row],
+                    "id" => ids[row].as_deref(),
+                    _ => return None,
+                };
+                let bytes = value.map(str::as_bytes);
+                Some(bytes.map_or(ValueRange::Absent, |bytes| ValueRange::Between(bytes, bytes)))
+            };
+            let time = f64::from(random.u8(0..100));
+            let times = Some((time, time)).filter(|_| random.bool());
+            let expected = conditions.iter().any(|one| one.may_match(&range, times));
+            assert_eq!(verdicts.may_match(&columns, row, times), expected, "{row} {times:?}");
+            matched += usize::from(expected);
+        }
+        assert!(verdicts.known.len() == MOST && matched > 100 && matched < rows - 100);
+    }
+}
