@@ -1,5 +1,6 @@
 //! Combines the steps of decoding: the bytes of a file in, batches of its matching events out.
 
+mod origins;
 mod range;
 mod stored;
 
@@ -353,6 +354,19 @@ impl File<'_> {
     /// Handles the records that a part was cut into.
     fn records(&mut self, records: &Records, part: Part<'_>, origin: &Origin) -> ControlFlow<()> {
         let mut times = Times::new(self.horizon);
+        let flow = self.timed_records(records, part, origin, &mut times);
+        times.tell(&mut self.report);
+        flow
+    }
+
+    /// Works like [`File::records`], but only collects the times.
+    fn timed_records(
+        &mut self,
+        records: &Records,
+        part: Part<'_>,
+        origin: &Origin,
+        times: &mut Times,
+    ) -> ControlFlow<()> {
         let mut flow = ControlFlow::Continue(());
         for record in records.iter(part.text) {
             if self.stop.is_set() {
@@ -380,7 +394,6 @@ impl File<'_> {
                 break;
             }
         }
-        times.tell(&mut self.report);
         flow
     }
 }

@@ -265,12 +265,15 @@ pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// The length of a time in CloudTrail's own format.
+pub(crate) const USUAL: usize = b"0000-00-00T00:00:00Z".len();
+
 /// Returns true for a valid time in CloudTrail's own format, `2026-03-17T10:00:00Z`.
 ///
 /// Such times have the order of their texts.
 pub(crate) fn is_usual(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let shape = b"0000-00-00T00:00:00Z";
+    let shape: &[u8; USUAL] = b"0000-00-00T00:00:00Z";
     let has_shape = bytes.len() == shape.len()
         && bytes.iter().zip(shape).all(|(byte, shape)| match shape {
             b'0' => byte.is_ascii_digit(),

@@ -5,10 +5,13 @@ use crate::record::Format;
 use crate::report::{FileReport, Untimed};
 use crate::time;
 
+/// A time in CloudTrail's own format.
+type Usual = [u8; time::USUAL];
+
 /// Finds the oldest and newest of many times; compares times in CloudTrail's own format as text.
 #[derive(Debug)]
-pub(super) struct Times<'a> {
-    range: Option<(&'a str, &'a str)>,
+pub(super) struct Times {
+    range: Option<(Usual, Usual)>,
     others: Vec<f64>,
     untimed: Untimed,
     horizon: f64,
@@ -16,7 +19,7 @@ pub(super) struct Times<'a> {
     last: Option<String>,
 }
 
-impl<'a> Times<'a> {
+impl Times {
     pub(super) fn new(horizon: f64) -> Self {
         let last = horizon.is_finite().then(|| time::written(horizon.floor()));
         Self { range: None, others: Vec::new(), untimed: Untimed::default(), horizon, last }
@@ -24,9 +27,10 @@ impl<'a> Times<'a> {
 
     /// Records the time of a record; `other` returns that of a record without a readable
     /// `eventTime`.
-    pub(super) fn see(&mut self, time: Option<&'a str>, other: impl FnOnce() -> Option<f64>) {
+    pub(super) fn see(&mut self, time: Option<&str>, other: impl FnOnce() -> Option<f64>) {
         let is_late = |time: &str| self.last.as_ref().is_some_and(|last| time > last.as_str());
-        if let Some(time) = time.filter(|time| time::is_usual(time) && !is_late(time)) {
+        let usual = time.filter(|time| time::is_usual(time) && !is_late(time));
+        if let Some(time) = usual.and_then(|time| Usual::try_from(time.as_bytes()).ok()) {
             let (oldest, newest) = self.range.unwrap_or((time, time));
             self.range = Some((oldest.min(time), newest.max(time)));
             return;
@@ -40,7 +44,9 @@ impl<'a> Times<'a> {
     pub(super) fn tell(self, report: &mut FileReport) {
         let (oldest, newest) = self.range.unzip();
         let usual = [oldest, newest].into_iter().flatten();
-        let usual = usual.filter_map(|time| EventTime::read(time).epoch);
+        let usual = usual.filter_map(|time| {
+            EventTime::read(std::str::from_utf8(&time).unwrap_or_default()).epoch
+        });
         let all = usual.chain(self.others);
         all.for_each(|time| report.see_time_until(time, self.horizon));
         report.untimed.merge(&self.untimed);

@@ -2,11 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use super::origins::Origins;
+use super::range::Times;
 use super::{File, Texts};
 use crate::inflate::Parts;
-use crate::origin::OwnOrigin;
 use crate::parquet::{Passed, Stored, StoredEvent, StoredStep};
 use crate::record::{Format, RawRecord};
+use crate::split::Part;
 
 impl Texts<'_> {
     /// Passes on the events of a table of stored events, each with its own origin.
@@ -17,21 +19,23 @@ impl Texts<'_> {
         if self.file.seen.is_some() {
             need = need.everything();
         }
-        let mut origin = of_table.clone();
-        let mut own: Option<[Option<String>; 3]> = None;
+        let mut origins = Origins::default();
         let horizon = self.file.horizon;
+        let mut times = Times::new(horizon);
         let flow = table.each(&need, horizon, &mut |step| match step {
             StoredStep::Event(event) => {
-                let OwnOrigin { source, host, sourcetype } = event.origin;
-                let said = [source, host, sourcetype];
-                if own.as_ref().is_none_or(|own| own.each_ref().map(Option::as_deref) != said) {
-                    own = Some(said.map(|value| value.map(str::to_owned)));
-                    origin = of_table.of_event(event.origin);
-                    self.file.consumer.begin(&origin);
+                let (origin, is_new) = origins.of(&of_table, event.origin);
+                if is_new {
+                    self.file.consumer.begin(origin);
                 }
                 self.file.report.bytes_inflated += event.text.len() as u64;
                 let StoredEvent { text, format, offset, .. } = event;
-                self.file.event(&RawRecord { text, offset, format }, &origin)
+                let is_usual = format == Format::CloudTrail && self.records.read_one(text);
+                if is_usual {
+                    let part = Part { text, offset };
+                    return self.file.timed_records(self.records, part, origin, &mut times);
+                }
+                self.file.event(&RawRecord { text, offset, format }, origin)
             }
             StoredStep::Passed(passed) => {
                 self.file.pass(passed);
@@ -42,6 +46,7 @@ impl Texts<'_> {
                 ControlFlow::Continue(())
             }
         });
+        times.tell(&mut self.file.report);
         let members = std::mem::take(&mut self.file.members);
         members.tell(None, &mut self.file.report.left_out);
         // Which event is the first that is read depends on the searches.

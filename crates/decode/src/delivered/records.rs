@@ -126,6 +126,16 @@ impl Records {
         (cutter.last_end, is_stuck)
     }
 
+    /// Reads a text that is a single record from its first byte to its last; returns false, with
+    /// unusable contents, if it is anything else.
+    pub(crate) fn read_one(&mut self, text: &str) -> bool {
+        self.clear(text.as_bytes());
+        let mut cutter = Cutter::new(text.as_bytes(), Frame::Row, self);
+        let is_whole = cutter.cut().is_some() && cutter.is_at_end();
+        let all = 0..u32::try_from(text.len()).unwrap_or(0);
+        is_whole && matches!(&self.records[..], [record] if record.text == all)
+    }
+
     /// Drops the records that end after `end`; returns the end of the last record kept.
     pub(crate) fn keep_before(&mut self, end: usize) -> usize {
         self.records.retain(|record| record.text.end as usize <= end);

@@ -11,6 +11,7 @@ mod covered;
 mod delta;
 mod guard;
 mod json;
+mod leads;
 mod need;
 mod pages;
 mod prune;

@@ -11,8 +11,9 @@ use arrow_array::{Array, BinaryViewArray, RecordBatch};
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
-use spilltrail_event::{Predicate, ValueRange, stored};
+use spilltrail_event::{Predicate, ValueRange, fields, stored};
 
+use super::leads::Verdicts;
 use super::need::Need;
 use super::prune::Group;
 use super::{Parquet, group_rows, guard, in_group, plain, reader_of};
@@ -124,6 +125,14 @@ impl Stored<'_> {
         let is_compared = |name: &str| {
             conditions.iter().any(|condition| condition.fields().into_iter().any(|f| f == name))
         };
+        // A search that any event may satisfy leaves nothing to choose.
+        let is_open = |condition: &Predicate| {
+            let is_known = |field: &&str| *field == fields::TIME || stored::LEADS.contains(field);
+            condition.may_match(&|_| None, None) && !condition.fields().iter().any(is_known)
+        };
+        if conditions.iter().any(is_open) {
+            return None;
+        }
         let leads =
             stored::LEADS.into_iter().filter(|name| is_compared(name) && need.is_member(name));
         let leaf = |name: &'static str| {
@@ -232,7 +241,8 @@ impl Stored<'_> {
     ) -> Result<Chosen, String> {
         let mut rows: Vec<Range<usize>> = Vec::new();
         let (mut passed, mut next) = (Passed::default(), 0);
-        let mut last = LastLeads::default();
+        let names = filter.leads.iter().map(|(name, _)| *name);
+        let mut verdicts = Verdicts::new(filter.conditions, names);
         let Columns { format, time, sourcetype, .. } = self.columns;
         let mut leaves: Vec<usize> = filter.leads.iter().map(|(_, leaf)| *leaf).collect();
         leaves.extend([Some(format), Some(time), sourcetype].into_iter().flatten());
@@ -250,7 +260,9 @@ impl Stored<'_> {
                     && kinds.is_none_or(|kinds| {
                         value(kinds, row).is_none_or(|kind| kind == OWN_SOURCETYPE.as_bytes())
                     });
-                if !has_leads || last.may_match(filter, &leads, row, time) {
+                if !has_leads
+                    || verdicts.may_match(&leads, row, time.map(|time| widened(time, time)))
+                {
                     match rows.last_mut() {
                         Some(range) if range.end == next => range.end += 1,
                         _ => rows.push(next..next + 1),
@@ -345,12 +357,19 @@ fn texts_of<'b>(
     batch.column(place(places, leaf)?).as_binary_view_opt()
 }
 
-fn value(texts: &BinaryViewArray, row: usize) -> Option<&[u8]> {
+pub(super) fn value(texts: &BinaryViewArray, row: usize) -> Option<&[u8]> {
     texts.is_valid(row).then(|| texts.value(row))
 }
 
 fn text_at(texts: Option<&BinaryViewArray>, row: usize) -> Option<&str> {
     std::str::from_utf8(value(texts?, row)?).ok()
+}
+
+/// Returns true if two rows have the same text because it is stored once for both. False says nothing.
+fn is_shared(texts: Option<&BinaryViewArray>, row: usize, other: usize) -> bool {
+    texts.is_none_or(|texts| {
+        texts.is_valid(row) == texts.is_valid(other) && texts.views()[row] == texts.views()[other]
+    })
 }
 
 /// Passes on the events of a batch.
@@ -363,18 +382,21 @@ fn events(
 ) -> ControlFlow<()> {
     let texts = |leaf: usize| texts_of(batch, places, leaf);
     let Columns { text, format, source, host, sourcetype, .. } = table.columns;
-    let (raw, formats) = (texts(text), texts(format));
-    let own = [source, host, sourcetype].map(|leaf| leaf.and_then(texts));
+    let raw = texts(text);
+    let said = [Some(format), source, host, sourcetype].map(|leaf| leaf.and_then(texts));
+    // What the row before says of its origin, and its format.
+    let mut last = (None, OwnOrigin::default());
     for row in 0..batch.num_rows() {
-        let format = text_at(formats, row).and_then(Format::named);
-        let (Some(text), Some(format)) = (text_at(raw, row), format) else {
+        if row == 0 || !said.iter().all(|texts| is_shared(*texts, row, row - 1)) {
+            let [format, source, host, sourcetype] = said.map(|texts| text_at(texts, row));
+            last = (format.and_then(Format::named), OwnOrigin { source, host, sourcetype });
+        }
+        let (Some(text), (Some(format), origin)) = (text_at(raw, row), last) else {
             let message = "an event has no text, or a format that this version does not know";
             let damage = in_group(index, offset, DamageKind::UnreadableCell, message);
             visit(StoredStep::Damage(damage))?;
             continue;
         };
-        let [source, host, sourcetype] = own.map(|texts| text_at(texts, row));
-        let origin = OwnOrigin { source, host, sourcetype };
         visit(StoredStep::Event(StoredEvent { text, format, origin, offset }))?;
     }
     ControlFlow::Continue(())
@@ -389,51 +411,6 @@ impl Passed {
         };
         let (first, last) = self.times.unwrap_or((time, time));
         self.times = Some((first.min(time), last.max(time)));
-    }
-}
-
-/// The last event's leads, and whether events with these may satisfy a condition. Stored events are
-/// sorted, so that many in a row have the same.
-#[derive(Default)]
-struct LastLeads {
-    values: Vec<Option<Vec<u8>>>,
-    /// For each condition, whether it may hold at some time.
-    conditions: Option<Vec<bool>>,
-}
-
-impl LastLeads {
-    fn may_match(
-        &mut self,
-        filter: &Filter<'_>,
-        leads: &[Option<&BinaryViewArray>],
-        row: usize,
-        time: Option<i64>,
-    ) -> bool {
-        let is_same =
-            self.conditions.is_some()
-                && self.values.iter().zip(leads).all(|(before, lead)| {
-                    before.as_deref() == lead.and_then(|lead| value(lead, row))
-                });
-        if !is_same {
-            self.values.clear();
-            let bytes = leads.iter().map(|lead| lead.and_then(|lead| value(lead, row)));
-            self.values.extend(bytes.map(|bytes| bytes.map(<[u8]>::to_vec)));
-            self.conditions = None;
-        }
-        let values = &self.values;
-        let range = |field: &str| {
-            let at = filter.leads.iter().position(|(name, _)| *name == field)?;
-            Some(match values[at].as_deref() {
-                Some(value) => ValueRange::Between(value, value),
-                None => ValueRange::Absent,
-            })
-        };
-        let conditions = self.conditions.get_or_insert_with(|| {
-            filter.conditions.iter().map(|condition| condition.may_match(&range, None)).collect()
-        });
-        let times = time.map(|time| widened(time, time));
-        let mut left = conditions.iter().zip(filter.conditions).filter(|(may, _)| **may);
-        left.any(|(_, condition)| times.is_none() || condition.may_match(&range, times))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests Parquet files, which are written here as Athena, Firehose and Security Lake write them.
 
 mod damaged;
+mod from_files;
 mod pruned;
 mod stored;
 

@@ -10,12 +10,12 @@ use super::*;
 
 /// A row of a table: the text, its format, and what the row says of the origin.
 #[derive(Clone)]
-struct Row {
-    text: String,
-    format: &'static str,
-    source: Option<&'static str>,
-    host: Option<&'static str>,
-    sourcetype: Option<&'static str>,
+pub(super) struct Row {
+    pub(super) text: String,
+    pub(super) format: &'static str,
+    pub(super) source: Option<&'static str>,
+    pub(super) host: Option<&'static str>,
+    pub(super) sourcetype: Option<&'static str>,
 }
 
 fn rows_of(lines: &str) -> Vec<Row> {
@@ -29,22 +29,44 @@ fn rows_of(lines: &str) -> Vec<Row> {
     lines.lines().map(row).collect()
 }
 
-/// Returns the time of each event, as a scan of the lines finds it.
-fn times_of(rows: &[Row]) -> Vec<Option<i64>> {
-    let time = |row: &Row| {
-        let options = DecodeOptions::new([request(Predicate::All, &["_time"])]);
-        let (found, _) = decode(&options, seekable(row.text.clone().into_bytes()));
-        found[0].parse::<f64>().ok().map(|time| (time * 1e6).round() as i64)
+/// What has columns of its own: the time, and the fields by which searches pick events.
+type Found = (Option<i64>, [Option<String>; stored::LEADS.len()]);
+
+/// Returns what is found in each event, by the rules by which events are put into a lake.
+fn found_in(rows: &[Row]) -> Vec<Found> {
+    let texts = stored::LEADS.map(|name| Field::new(name, Kind::Text));
+    let fields = std::iter::once(Field::new("_time", Kind::Number)).chain(texts).collect();
+    let all = ScanRequest { predicate: Predicate::All, fields };
+    let mut decoder = Decoder::new(&DecodeOptions::new([all]));
+    let mut found = Vec::new();
+    let mut sink = |_, batch: Rows| {
+        let batch = batch.into_batch().unwrap();
+        for row in 0..batch.num_rows() {
+            let value = |column: usize| {
+                batch.column(column).is_valid(row).then(|| cell(batch.column(column), row))
+            };
+            let time = value(0).map(|time| (time.parse::<f64>().unwrap() * 1e6).round() as i64);
+            found.push((time, std::array::from_fn(|lead| value(lead + 1))));
+        }
+        ControlFlow::Continue(())
     };
-    rows.iter().map(time).collect()
+    for Row { text, format, .. } in rows {
+        let format = Format::named(format).unwrap_or(Format::Json);
+        let record = RawRecord { text, offset: 0, format };
+        assert!(decoder.decode_event(&record, &Origin::new("f"), &mut sink).is_continue());
+    }
+    assert!(decoder.finish(&mut sink).is_continue());
+    found
 }
 
-fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
+pub(super) fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
     let column = |values: Vec<Option<String>>| Arc::new(StringArray::from(values)) as ArrayRef;
     let texts = |value: fn(&Row) -> Option<&str>| {
         column(rows.iter().map(|row| value(row).map(str::to_owned)).collect())
     };
-    let times = TimestampMicrosecondArray::from(times_of(rows)).with_timezone("UTC");
+    let found = found_in(rows);
+    let times: Vec<_> = found.iter().map(|(time, _)| *time).collect();
+    let times = TimestampMicrosecondArray::from(times).with_timezone("UTC");
     let arrived = TimestampMicrosecondArray::from(vec![0; rows.len()]).with_timezone("UTC");
     let mut columns: Columns<'_> = vec![
         (stored::TIME, Arc::new(times)),
@@ -55,13 +77,11 @@ fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
         (stored::FORMAT, texts(|row| Some(row.format))),
         (stored::RAW, texts(|row| Some(&row.text))),
     ];
-    for lead in stored::LEADS {
-        let value = |row: &Row| {
-            let event: serde_json::Value = serde_json::from_str(&row.text).ok()?;
-            let has_leads = row.format == stored::WITH_LEADS;
-            Some(event.get(lead).filter(|_| has_leads)?.as_str()?.to_owned())
-        };
-        columns.push((lead, column(rows.iter().map(value).collect())));
+    for (place, lead) in stored::LEADS.into_iter().enumerate() {
+        let values = rows.iter().zip(&found).map(|(row, (_, leads))| {
+            leads[place].clone().filter(|_| row.format == stored::WITH_LEADS)
+        });
+        columns.push((lead, column(values.collect())));
     }
     // Small pages, so that some are skipped.
     let properties = WriterProperties::builder()
@@ -72,7 +92,7 @@ fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
     table_with(columns, properties)
 }
 
-fn decode_stored(options: &DecodeOptions, bytes: Vec<u8>) -> (Vec<String>, FileReport) {
+pub(super) fn decode_stored(options: &DecodeOptions, bytes: Vec<u8>) -> (Vec<String>, FileReport) {
     let mut decoder = Decoder::new(options);
     let mut rows = Vec::new();
     let origin =
@@ -87,7 +107,7 @@ fn decode_stored(options: &DecodeOptions, bytes: Vec<u8>) -> (Vec<String>, FileR
 }
 
 /// What is said of a file, whether or not all of its events were read.
-fn told(report: &FileReport) -> impl PartialEq + std::fmt::Debug {
+pub(super) fn told(report: &FileReport) -> impl PartialEq + std::fmt::Debug {
     let FileReport { events, rows, matched, oldest, newest, untimed, damage_count, .. } = report;
     (*events, *rows, *matched, *oldest, *newest, untimed.events, *damage_count)
 }
