@@ -1,5 +1,6 @@
 //! Combines the steps of decoding: the bytes of a file in, batches of its matching events out.
 
+mod extraction;
 mod origins;
 mod range;
 mod stored;
@@ -14,7 +15,7 @@ use crate::cloudtrail::Profile;
 use crate::dedup::SeenEvents;
 use crate::delivered::{Inflater, Records, WholeRecord, wide};
 use crate::event_view::{quick_time, unread_time};
-use crate::extract::{Event, Extraction as Counts, Extractor};
+use crate::extract::{Extraction as Counts, Extractor};
 use crate::incomplete::Ends;
 use crate::inflate::{
     Input, MakeScratch, Parts, ReadSeek, Scratch, for_each_part, in_memory, names, shown,
@@ -24,12 +25,13 @@ use crate::lookalike::looks_like_event;
 use crate::lost::{Lost, is_empty_event};
 use crate::origin::Origin;
 use crate::parquet::{Damages, Lines, Need, Parquet, Step};
-use crate::paths::Outer;
 use crate::record::{Format, RawRecord};
 use crate::report::{Damage, DamageKind, FileReport, Marks, SkipKind, count_place, is_beside_logs};
 use crate::rows::Rows;
 use crate::split::dress::unread_message;
 use crate::split::{Item, Part, Splitter};
+pub(crate) use extraction::event_of;
+use extraction::{Extraction, take};
 use range::Times;
 
 /// Options of a [`Decoder`].
@@ -235,61 +237,6 @@ pub(crate) trait Consumer {
         part: Part<'_>,
         origin: &Origin,
     ) -> (bool, ControlFlow<()>);
-}
-
-struct Extraction<'a> {
-    extractor: &'a mut Extractor,
-    sink: Sink<'a>,
-}
-
-impl Consumer for Extraction<'_> {
-    fn need(&self, format: Format) -> Need {
-        self.extractor.need(format)
-    }
-
-    fn begin(&mut self, origin: &Origin) {
-        self.extractor.begin(origin);
-    }
-
-    fn event(&mut self, event: &RawRecord<'_>, origin: &Origin) -> (Extracted, ControlFlow<()>) {
-        let extracted = self.extractor.push_raw(event, origin);
-        (extracted, take_full(self.extractor, self.sink))
-    }
-
-    fn record(
-        &mut self,
-        record: &WholeRecord<'_>,
-        part: Part<'_>,
-        origin: &Origin,
-    ) -> (bool, ControlFlow<()>) {
-        let matched = self.extractor.push(&event_of(record, part), origin);
-        (matched, take_full(self.extractor, self.sink))
-    }
-}
-
-/// Returns a record of a part in the form that the extractor tests.
-pub(crate) fn event_of<'a>(record: &WholeRecord<'a>, part: Part<'a>) -> Event<'a> {
-    let name = record.head.name.as_ref().and_then(|name| part.text.get(wide(name)));
-    let WholeRecord { pieces, start, is_plain, marks, .. } = *record;
-    let outer = Outer { pieces, start, text: part.text.as_bytes(), is_plain, marks };
-    Event { text: record.text, format: Format::CloudTrail, name, outer: Some(outer) }
-}
-
-/// Passes the rows to `sink` if enough have collected.
-fn take_full(extractor: &mut Extractor, sink: Sink<'_>) -> ControlFlow<()> {
-    if extractor.is_full() { take(extractor, sink) } else { ControlFlow::Continue(()) }
-}
-
-/// Passes all rows to `sink`.
-fn take(extractor: &mut Extractor, sink: Sink<'_>) -> ControlFlow<()> {
-    let mut flow = ControlFlow::Continue(());
-    let taken = extractor.take(&mut |request, rows| {
-        if flow.is_continue() {
-            flow = sink(request, rows);
-        }
-    });
-    // The columns are built from the schema, so they always fit it and this does not fail.
-    if taken.is_err() { ControlFlow::Break(()) } else { flow }
 }
 
 fn is_new(seen: &Mutex<SeenEvents>, event: &RawRecord<'_>) -> bool {
