@@ -268,7 +268,7 @@ fn described(details: &Details) -> String {
         };
         fact("result", &format!("{name} = {value}"));
     }
-    fact("events", &body["evidence"]["search"].as_str().unwrap_or_default().to_owned());
+    fact("events", body["evidence"]["search"].as_str().unwrap_or_default());
     for drilldown in body["drilldowns"].as_array().into_iter().flatten() {
         let of = |key: &str| drilldown[key].as_str().unwrap_or_default().to_owned();
         let search = of("search").split_whitespace().collect::<Vec<_>>().join(" ");

@@ -120,7 +120,7 @@ impl EventTable {
     /// Returns the number of the last commit that was read.
     #[must_use]
     pub fn version(&self) -> u64 {
-        self.table.version().and_then(|version| u64::try_from(version).ok()).unwrap_or(0)
+        self.table.version().unwrap_or(0)
     }
 
     /// Returns the number of the last batch whose events are in the table; 0 if there is none.
