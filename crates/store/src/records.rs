@@ -157,7 +157,7 @@ pub struct FindingRecord {
     /// The severity that its detection states.
     pub severity: Level,
     /// The priority of what it is about. With the severity, it makes the urgency
-    /// ([`urgency`](crate::urgency)).
+    /// ([`urgency()`](crate::urgency())).
     pub priority: Level,
     /// The id of the entry of the allow-list that hides it.
     pub suppressed_by: Option<i64>,
