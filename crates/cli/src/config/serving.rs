@@ -94,6 +94,8 @@ struct InputKeys {
 
 /// The seconds between two looks, if an input does not say.
 const EVERY: u64 = 60;
+/// The days of what a server did that are kept, if the file does not say.
+const DAYS_OF_INTERNAL: u32 = 30;
 /// How many days back files are looked for, if an input does not say.
 const DAYS: u32 = 7;
 
@@ -149,7 +151,9 @@ impl ServeKeys {
 
     /// Returns the days of events that are kept, by index.
     pub(crate) fn days_by_index(&self) -> BTreeMap<String, u32> {
-        self.keep_days_of.iter().map(|(index, days)| (index.clone(), days.get())).collect()
+        let set = self.keep_days_of.iter().map(|(index, days)| (index.clone(), days.get()));
+        // What the server itself did is of use for a while only.
+        [(app::INTERNAL.to_owned(), DAYS_OF_INTERNAL)].into_iter().chain(set).collect()
     }
 
     /// Returns the logs that are looked at again and again.
