@@ -1,8 +1,8 @@
 //! Copies a data folder while a server works in it, so that the copy is one that a server can go on with.
 //!
-//! Findings are copied first, then the log of arriving events, and then the table: what is moved from the log
-//! to the table meanwhile is in both copies, which counts as in the table; and the copied findings know of no
-//! event that the copied lake lacks.
+//! Findings are copied first, so that they know of no event that the copied lake lacks. Then the log of
+//! arriving events is copied until no move has ended meanwhile, and the table as it is then: each event is in
+//! one of both.
 
 use std::fs;
 use std::io;
@@ -45,17 +45,41 @@ pub async fn copy_data(from: &Path, to: &Path) -> Result<Copied, AppError> {
         return Err(failed(to, "there is something in it; name a new folder".to_owned()));
     }
     super::make_private(to).map_err(|error| failed(to, error.to_string()))?;
+    let unreadable = |error: LakeError| failed(from, error.to_string());
+    let table = EventTable::find(&source.lake().table()).await.map_err(LakeError::from);
+    let mut table = table.map_err(unreadable)?;
+    let mut moved = last_number(table.as_ref()).await.map_err(unreadable)?;
     let copied = {
         let (source, target) = (source.clone(), target.clone());
-        blocking(move || copy_databases(&source, &target)).await?
+        blocking(move || copy_beside(&source, &target)).await?
     };
     copied.map_err(|reason| failed(from, reason))?;
-    let table = EventTable::find(&source.lake().table()).await.map_err(LakeError::from);
-    let table = table.map_err(|error| failed(from, error.to_string()))?;
+    // The table must not know of batches whose numbers the copied log would give out again, and the log
+    // must have noted the times of all that the table has.
+    loop {
+        let (log, to) = (source.lake().log(), target.lake().log());
+        let copied = blocking(move || copy_log(&log, &to)).await?;
+        copied.map_err(|reason| failed(from, reason))?;
+        match &mut table {
+            Some(table) => table.refresh().await.map_err(LakeError::from).map_err(unreadable)?,
+            None => {
+                let found = EventTable::find(&source.lake().table()).await;
+                table = found.map_err(LakeError::from).map_err(unreadable)?;
+            }
+        }
+        let now = last_number(table.as_ref()).await.map_err(unreadable)?;
+        if now == moved {
+            break;
+        }
+        moved = now;
+    }
     if let Some(table) = table {
         let files = table.files().map_err(|error| failed(from, error.to_string()))?;
         let version = table.version();
-        let (from, to) = (source.lake().table(), target.lake().table());
+        let to = target.lake().table();
+        // The files are named from there.
+        let from = source.lake().table().canonicalize();
+        let from = from.map_err(|error| failed(source.path(), error.to_string()))?;
         let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
         let copy = move || copy_table(&from, &to, &paths, version);
         blocking(copy).await?.map_err(|error| failed(source.path(), error.to_string()))?;
@@ -65,12 +89,29 @@ pub async fn copy_data(from: &Path, to: &Path) -> Result<Copied, AppError> {
     sizes.map_err(|error| failed(to, error.to_string()))
 }
 
-fn copy_databases(source: &DataFolder, target: &DataFolder) -> Result<(), String> {
+/// Returns the number of the last batch that is in a table.
+async fn last_number(table: Option<&EventTable>) -> Result<u64, LakeError> {
+    match table {
+        Some(table) => Ok(table.last_number().await?),
+        None => Ok(0),
+    }
+}
+
+/// Copies the log as it is now, in place of a copy of before.
+fn copy_log(log: &Path, to: &Path) -> Result<(), String> {
+    match fs::remove_file(to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.to_string()),
+        _ => {}
+    }
+    let log = WalReader::open(log).map_err(|error| error.to_string())?;
+    log.copy_to(to).map_err(|error| error.to_string())
+}
+
+/// Copies findings, lookups and tokens.
+fn copy_beside(source: &DataFolder, target: &DataFolder) -> Result<(), String> {
     let text = |error: &dyn std::error::Error| error.to_string();
     let store = StoreReader::open(&source.store()).map_err(|error| text(&error))?;
     store.copy_to(&target.store()).map_err(|error| text(&error))?;
-    let log = WalReader::open(&source.lake().log()).map_err(|error| text(&error))?;
-    log.copy_to(&target.lake().log()).map_err(|error| text(&error))?;
     for name in BESIDE {
         copy_if_there(&source.path().join(name), &target.path().join(name))
             .map_err(|error| text(&error))?;
