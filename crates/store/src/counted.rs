@@ -29,6 +29,8 @@ const COUNT: &str = "findings JOIN runs ON runs.schedule = findings.detection
                  AND its.nominal = other.nominal AND its.attempt = other.attempt
              WHERE other.id = findings.id AND other.hash = findings.hash
                  AND other.detection = findings.detection AND other.nominal < findings.nominal
+                 -- An interval ends at its nominal time at the latest, so that earlier ones are apart.
+                 AND other.nominal > runs.covers_from
                  AND other.state <> 'withdrawn' AND other.suppressed_by IS NULL
                  AND its.covers_to > runs.covers_from)";
 
@@ -63,20 +65,25 @@ impl StoreReader {
         Ok(found)
     }
 
-    /// Returns the days on which findings are told that count, each by its first moment, and how many
-    /// there are.
+    /// Returns the days on which findings are told that may count, each by its first moment, and how many
+    /// there are at most.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn counted_days(&self) -> Result<Vec<(Moment, u64)>, StoreError> {
-        let sql = format!("SELECT {TOLD} AS told FROM {COUNT}");
+        // Which of them count is found out when they are read: that looks at other runs of each.
+        let sql = format!(
+            "SELECT ({TOLD}) / {DAY} AS day, count(*)
+             FROM findings JOIN runs ON runs.schedule = findings.detection
+                 AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
+             WHERE findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL
+             GROUP BY day ORDER BY day"
+        );
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([])?;
-        let mut days = std::collections::BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let told: i64 = row.get(0)?;
-            *days.entry(Moment(told.div_euclid(DAY) * DAY)).or_insert(0) += 1;
-        }
-        Ok(days.into_iter().collect())
+        let rows = statement.query_map([], |row| {
+            let day: i64 = row.get(0)?;
+            Ok((Moment(day.saturating_mul(DAY)), row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
