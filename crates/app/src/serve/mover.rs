@@ -23,7 +23,7 @@ const OLDEST: Duration = Duration::from_secs(30);
 const MOST_BYTES: u64 = 64 << 20;
 /// The bytes of events that are moved together.
 const BYTES_OF_MOVE: u64 = 128 << 20;
-/// How often files are put together, old events dropped, and files deleted that stopped to count.
+/// How often old events are dropped, and files deleted that stopped to count.
 const TIDY_EVERY: Duration = Duration::from_mins(5);
 /// How long files that stopped to count are kept, for searches that opened the table before.
 const KEPT: Duration = Duration::from_hours(2);
@@ -38,6 +38,8 @@ pub(super) struct Mover {
     pub(super) retention: Retention,
     pub(super) sink: Arc<dyn ServeSink>,
     pub(super) cancel: CancellationToken,
+    /// Whether files may have become small and many since they were put together last.
+    pub(super) may_compact: bool,
 }
 
 impl Mover {
@@ -82,51 +84,68 @@ impl Mover {
         moved_at: &mut Instant,
         tidied_at: &mut Option<Instant>,
     ) -> Result<(), LakeError> {
+        let moved = self.move_if_due(rows, moved_at).await;
+        // What makes room comes whatever became of the move, which may lack it.
+        if tidied_at.is_none_or(|at| at.elapsed() >= TIDY_EVERY) {
+            *tidied_at = Some(Instant::now());
+            self.make_room().await?;
+        }
+        moved?;
+        // One at a time, so that events do not wait for all of them.
+        let how = Compaction { least_files: 4, ..Compaction::default() };
+        if self.may_compact && !self.cancel.is_cancelled() {
+            match self.table.compact(&how).await? {
+                Some(done) => {
+                    self.sink.event(ServeEvent::Compacted { index: &done.index, files: done.files })
+                }
+                None => self.may_compact = false,
+            }
+        }
+        Ok(())
+    }
+
+    async fn move_if_due(
+        &mut self,
+        rows: &mut MovedRows,
+        moved_at: &mut Instant,
+    ) -> Result<(), LakeError> {
         let size = WalReader::open(self.wal.path())?.size()?;
-        let is_due = moved_at.elapsed() >= OLDEST || size.bytes >= MOST_BYTES;
-        if size.batches > 0 && is_due {
+        if size.batches == 0 {
+            *moved_at = Instant::now();
+        } else if moved_at.elapsed() >= OLDEST || size.bytes >= MOST_BYTES {
             let moved = move_batches(&self.wal, &mut self.table, BYTES_OF_MOVE, rows).await?;
             for (number, error) in &moved.damaged {
                 let reason = format!("batch {number} is damaged and set aside: {error}");
                 self.sink.event(ServeEvent::Problem { part: "lake", reason: &reason });
             }
             *moved_at = Instant::now();
+            self.may_compact = true;
             self.sink.event(ServeEvent::Moved { batches: moved.batches, events: moved.events });
-        } else if size.batches == 0 {
-            *moved_at = Instant::now();
-        }
-        if tidied_at.is_none_or(|at| at.elapsed() >= TIDY_EVERY) {
-            *tidied_at = Some(Instant::now());
-            self.tidy().await?;
         }
         Ok(())
     }
 
-    /// Puts small files together, drops what is too old, and deletes files that stopped to count.
-    async fn tidy(&mut self) -> Result<(), LakeError> {
-        let how = Compaction { least_files: 4, ..Compaction::default() };
-        while !self.cancel.is_cancelled()
-            && let Some(done) = self.table.compact(&how).await?
-        {
-            self.sink.event(ServeEvent::Compacted { index: &done.index, files: done.files });
-        }
+    /// Drops what is too old, and deletes files that stopped to count.
+    pub(super) async fn make_room(&mut self) -> Result<(), LakeError> {
         let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        let sizes = self.table.indexes()?;
-        for size in sizes {
+        self.table.refresh().await?;
+        let mut lake_bytes = 0;
+        for size in self.table.indexes()? {
+            lake_bytes += size.bytes;
             let Some(day) = first_kept(today, self.retention.days_of(&size.index)) else {
                 continue;
             };
             let dropped = self.table.drop_before(&size.index, day).await?;
             if dropped.files > 0 {
                 let (index, events) = (size.index.as_str(), dropped.rows);
+                lake_bytes = lake_bytes.saturating_sub(dropped.bytes);
                 self.sink.event(ServeEvent::Dropped { index, events, before: day });
             }
         }
-        let lake_bytes = self.table.indexes()?.iter().map(|size| size.bytes).sum();
-        let log_bytes = WalReader::open(self.wal.path())?.size()?.bytes;
-        self.sink.event(ServeEvent::Tidied { lake_bytes, log_bytes });
         let now: SystemTime = jiff::Timestamp::now().into();
         self.table.vacuum(now - KEPT).await?;
+        let log_bytes = WalReader::open(self.wal.path())?.size()?.bytes;
+        self.sink.event(ServeEvent::Tidied { lake_bytes, log_bytes });
         Ok(())
     }
 }
