@@ -77,6 +77,17 @@ pub struct ConfigError {
     pub help: String,
 }
 
+impl Reason {
+    /// Returns the status that a service answered with over HTTP, if it answered.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } | Self::Redirect { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
 impl DeliveryError {
     /// Returns an error after which another attempt can succeed.
     pub(crate) fn retry(reason: Reason) -> Self {

@@ -247,7 +247,8 @@ impl StoreReader {
     }
 
     /// Returns the deliveries that wait and are to be made at `now`, with what to deliver: those first
-    /// that wait longest, at most `most`, and at most [`MOST_DELIVERIES`].
+    /// that wait longest, at most `most`, and at most [`MOST_DELIVERIES`]. Of each finding it is only the
+    /// earliest, so that its receiver learns in order.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
@@ -255,6 +256,10 @@ impl StoreReader {
         let sql = format!(
             "SELECT {}, {COLUMNS} FROM deliveries JOIN outbox ON outbox.seq = deliveries.seq
              WHERE deliveries.state = 'waiting' AND deliveries.next <= ?1
+               AND NOT EXISTS (
+                   SELECT 1 FROM deliveries AS earlier
+                   WHERE earlier.output = deliveries.output AND earlier.id = deliveries.id
+                     AND earlier.seq < deliveries.seq AND earlier.state = 'waiting')
              ORDER BY deliveries.next, deliveries.seq, deliveries.output LIMIT ?2",
             outbox::COLUMNS
         );

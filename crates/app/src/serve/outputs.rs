@@ -54,7 +54,7 @@ impl Outputs {
     }
 
     pub(super) async fn step(&self) -> Result<(), AppError> {
-        let outputs: Vec<Output> = self.outputs().cloned().collect();
+        let outputs = self.runner.options.outputs.clone();
         let due = self
             .runner
             .with_store(move |store| {
@@ -83,6 +83,7 @@ impl Outputs {
             return Ok(());
         };
         let attempts = delivery.attempts.saturating_add(1);
+        let mut status = None;
         let (end, what) = match message(&entry) {
             Err(error) => (AttemptEnd::GivenUp { error: error.to_string() }, Delivered::GivenUp),
             Ok(message) => {
@@ -95,6 +96,7 @@ impl Outputs {
                     Ok(_) => (AttemptEnd::Done, Delivered::Sent),
                     Err(error) => {
                         let text = error.to_string();
+                        status = error.reason().status();
                         match next_attempt(&error, attempts, &message.delivery) {
                             Some(wait) => {
                                 let wait = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
@@ -111,7 +113,7 @@ impl Outputs {
             AttemptEnd::Done => None,
             AttemptEnd::Again { error, .. } | AttemptEnd::GivenUp { error } => Some(error.clone()),
         };
-        let attempt = Attempt { time: super::now(), status: None, end };
+        let attempt = Attempt { time: super::now(), status, end };
         let (name, seq) = (output.name.clone(), entry.seq);
         self.runner.with_store(move |store| store.record_attempt(&name, seq, &attempt)).await?;
         self.runner.sink.event(ServeEvent::Delivered {
@@ -129,7 +131,7 @@ fn queue(store: &mut Store, outputs: &[Output], now: Moment) -> Result<(), Store
     let end = store.reader().outbox_end()?;
     let known = store.reader().outputs()?;
     let mut least = end;
-    for output in outputs {
+    for output in outputs.iter().filter(|output| output.enabled) {
         let position = known.iter().find(|(name, _)| *name == output.name).map(|(_, at)| *at);
         let Some(mut position) = position else {
             // What was found before nobody asked for it here is not sent.
@@ -151,9 +153,12 @@ fn queue(store: &mut Store, outputs: &[Output], now: Moment) -> Result<(), Store
         }
         least = least.min(position);
     }
-    for (name, _) in known {
-        if outputs.iter().all(|output| output.name != name) {
-            store.remove_output(&name)?;
+    for (name, position) in known {
+        match outputs.iter().find(|output| output.name == name) {
+            None => store.remove_output(&name)?,
+            // It gets what came meanwhile when it is enabled again.
+            Some(output) if !output.enabled => least = least.min(position),
+            Some(_) => {}
         }
     }
     store.forget_outbox(least)?;
@@ -165,6 +170,13 @@ fn is_for(store: &Store, output: &Output, entry: &OutboxEntry) -> Result<bool, S
     if entry.state != FindingState::Withdrawn {
         // What cannot be read is queued, so that it is told.
         return Ok(message(entry).map_or(true, |message| output.filter.takes(&message)));
+    }
+    // Another content of the same finding is there: that is told, and what it is about still stands.
+    if let Some(details) = store.reader().finding(&entry.id)?
+        && details.listed.state != FindingState::Withdrawn
+        && details.listed.suppressed_by.is_none()
+    {
+        return Ok(false);
     }
     let sent = DeliveryFilter {
         output: Some(output.name.clone()),
