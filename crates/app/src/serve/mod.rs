@@ -135,6 +135,7 @@ impl Server {
             retention: runner.options.retention.clone(),
             sink: runner.sink.clone(),
             cancel: runner.cancel.clone(),
+            may_compact: true,
         };
         let mover = mover.start().map_err(|error| AppError::Engine(error.to_string()))?;
         let clients = Clients::new(|name| std::env::var(name).ok(), ClientLimits::default());
@@ -205,9 +206,12 @@ async fn schedule(
         looked_at = Instant::now();
         let found = files_of(runner).await?;
         if found != files {
-            files = found;
             match reload(&mut scheduler, runner).await {
-                Ok(loaded) => content.set(loaded),
+                Ok(loaded) => {
+                    files = found;
+                    content.set(loaded);
+                }
+                // It is tried again the next time that the files are looked at.
                 Err(error) => problem(runner, "content", &error),
             }
         }

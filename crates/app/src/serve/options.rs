@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use spilltrail_deliver::Output;
-use spilltrail_schedule::Limits;
+use spilltrail_schedule::{Limits, Moment};
 
 use super::inputs::InputOptions;
 use crate::allow::AllowEntry;
@@ -42,6 +42,9 @@ pub struct ServeOptions {
     pub threads: Option<usize>,
 }
 
+/// The seconds of a day.
+const DAY: i64 = 86_400;
+
 /// How many days events and findings are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
@@ -61,6 +64,18 @@ impl Default for Retention {
 }
 
 impl Retention {
+    /// Returns the moment since which all events are kept, of whichever index.
+    #[must_use]
+    pub fn kept_since(&self, now: Moment) -> Moment {
+        let logs = self.by_index.iter().filter(|(index, _)| !index.starts_with('_'));
+        let least = logs.map(|(_, days)| *days).chain(self.days).min();
+        // Whole days are dropped, by the day of the event.
+        least.map_or(Moment(i64::MIN), |days| {
+            let today = now.0.div_euclid(DAY) * DAY;
+            Moment(today.saturating_sub(i64::from(days).saturating_mul(DAY)))
+        })
+    }
+
     /// Returns the days of an index; `None` keeps all.
     #[must_use]
     pub fn days_of(&self, index: &str) -> Option<u32> {

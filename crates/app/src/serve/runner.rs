@@ -7,7 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use serde_json::json;
 use spilltrail_content::Detection;
-use spilltrail_detect::{Finding, Status as Outcome};
+use spilltrail_detect::{Finding, MAX_FINDINGS, Status as Outcome};
 use spilltrail_diagnostic::{Class, Code, Severity};
 use spilltrail_lake::{Wal, WalReader};
 use spilltrail_schedule::{Interval, Moment, Pass, Run, Throttle, Verdict};
@@ -107,12 +107,12 @@ impl Runner {
         }
         // What fills lookups comes before what reads them.
         for (run, index) in baselines {
-            let (seen, started) = (self.seen().await?, (now(), Instant::now()));
+            let (seen, started) = (self.seen().await?, (super::now(), Instant::now()));
             let ended = self.baseline(loaded, run, index).await?;
             failed.extend(self.finish(loaded, run, why, seen, started, ended).await?);
         }
         for (nominal, runs) in detections {
-            let (seen, started) = (self.seen().await?, (now(), Instant::now()));
+            let (seen, started) = (self.seen().await?, (super::now(), Instant::now()));
             let mut ended = self.detections(loaded, pass.interval, nominal, &runs).await?;
             for (run, _) in runs {
                 let ended = ended.remove(&run.schedule).unwrap_or_else(Ended::lost);
@@ -248,7 +248,7 @@ impl Runner {
             attempt: 0,
             status,
             interval: run.interval,
-            indexes: Vec::new(),
+            indexes: scheduled.indexes.clone(),
             seen,
             reason: reason.clone(),
             started,
@@ -260,7 +260,7 @@ impl Runner {
             let attempt = reader.next_attempt(&id, nominal)?;
             let mut state = throttle.as_ref().map(|_| reader.throttle(&id)).transpose()?;
             let (findings, held) = match (&throttle, &mut state) {
-                (Some(throttle), Some(state)) if status != Status::Failed => {
+                (Some(throttle), Some(state)) if matches!(status, Status::Done | Status::Late) => {
                     let keys: Vec<_> =
                         findings.iter().map(|finding| findings::key(throttle, finding)).collect();
                     let verdicts = throttle.decide(state, nominal, &keys);
@@ -311,10 +311,6 @@ fn throttle_of(detection: &Detection) -> Option<Throttle> {
     Throttle::new(throttling.fields.clone(), &throttling.period).ok()
 }
 
-fn now() -> Moment {
-    jiff::Timestamp::now().into()
-}
-
 impl Ended {
     fn failed(reason: &str) -> Self {
         Self {
@@ -335,6 +331,7 @@ impl Ended {
             "outcome": report.status.name(),
             "events": summary.events,
             "rows": report.rows,
+            "findings": report.findings,
             "cpu_seconds": report.cpu_seconds,
         });
         if let Some(matched) = report.matched_events {
@@ -357,9 +354,9 @@ impl Ended {
                 let status = if of_the_run { Status::Failed } else { Status::Skipped };
                 (status, worst().map(|message| message.message.clone()))
             }
-            Outcome::CannotFire(_) | Outcome::NoBaseline(_) | Outcome::NeedsSource(_) => {
-                (Status::Done, report.reason())
-            }
+            Outcome::CannotFire(_) | Outcome::NeedsSource(_) => (Status::Done, report.reason()),
+            // Nothing was judged, and what was found before stays.
+            Outcome::NoBaseline(_) => (Status::Skipped, report.reason()),
         };
         let lacks = report.lacks.first().map(|lack| lack.message.clone());
         // That there is nothing of the time is told once, by the pass.
@@ -373,7 +370,10 @@ impl Ended {
             let why = unread.reasons.first().map_or("", String::as_str);
             format!("events are missing: {}: {why}", unread.name)
         });
-        let reason = reason.or(unread).or(lacks);
+        let found = report.findings + report.hidden;
+        let uncounted = (report.rows > found && found >= MAX_FINDINGS as u64)
+            .then(|| format!("of {} rows, the first {MAX_FINDINGS} are findings", report.rows));
+        let reason = reason.or(unread).or(lacks).or(uncounted);
         let findings = if status == Status::Done { findings } else { Vec::new() };
         Self { status, reason, findings, cost }
     }

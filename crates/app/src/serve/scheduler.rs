@@ -14,7 +14,7 @@ use spilltrail_store::{ScheduleRecord, Store, StoredSchedule};
 
 use super::events::ServeEvent;
 use super::runner::{Loaded, Runner, Why};
-use super::schedules::overridden;
+use super::schedules::{What, overridden};
 use crate::error::{AppError, blocking};
 
 /// How often late events are looked for, in seconds. A run reads its whole interval again, so that events
@@ -84,9 +84,12 @@ impl Scheduler {
         changes: &[String],
         now: Moment,
     ) -> Result<(), AppError> {
-        self.loaded = loaded;
+        let before = std::mem::replace(&mut self.loaded, loaded);
+        if let Err(error) = self.set_schedules(now).await {
+            self.loaded = before;
+            return Err(error);
+        }
         self.failed.clear();
-        self.set_schedules(now).await?;
         let schedules = &self.loaded.schedules;
         self.runner.sink.event(ServeEvent::Content {
             scheduled: schedules.run.len(),
@@ -103,9 +106,7 @@ impl Scheduler {
             Ok((reader.changed()?.overrides, reader.overrides()?, reader.schedules()?))
         };
         let (changed, overrides, before) = self.runner.with_store(read).await?;
-        self.overrides = changed;
-        self.schedules.clear();
-        let mut records = Vec::new();
+        let (mut records, mut schedules) = (Vec::new(), BTreeMap::new());
         for (id, one) in &self.loaded.schedules.run {
             let set = overrides.iter().find(|set| set.detection == *id).map(|set| &set.set);
             let schedule = match set.map(|set| overridden(one.schedule.spec(), set)) {
@@ -128,7 +129,7 @@ impl Scheduler {
                 is_enabled: set.and_then(|set| set.is_enabled).unwrap_or(true),
                 is_overridden: set.is_some(),
             });
-            self.schedules.insert(id.clone(), schedule);
+            schedules.insert(id.clone(), schedule);
         }
         let set = move |store: &mut Store| {
             let is_known =
@@ -145,7 +146,10 @@ impl Scheduler {
             }
             Ok(())
         };
-        self.runner.with_store(set).await
+        self.runner.with_store(set).await?;
+        // Only now: what could not be stored is tried again.
+        (self.overrides, self.schedules) = (changed, schedules);
+        Ok(())
     }
 
     /// Takes what users have set since the schedules were stored.
@@ -179,7 +183,7 @@ impl Scheduler {
             self.late(now).await?;
             self.late_at = now.plus(LATE_EVERY);
         }
-        let retried = self.failed.values().map(|(_, at)| *at).min();
+        let retried = self.failed.values().map(|(_, at)| *at).filter(|at| *at > now).min();
         let next = [plan.next, retried, Some(self.late_at)].into_iter().flatten().min();
         let longest = now.plus(LONGEST_PAUSE);
         Ok(next.unwrap_or(longest).min(longest))
@@ -241,32 +245,71 @@ impl Scheduler {
     async fn late(&mut self, now: Moment) -> Result<(), AppError> {
         let arrivals = self.arrivals().await?;
         let Some(last) = arrivals.last().map(|arrival| arrival.batch) else { return Ok(()) };
+        // No schedule reads what the server itself did unless it is the only thing that arrives.
+        let arrivals: Vec<Arrival> =
+            arrivals.into_iter().filter(|arrival| !arrival.index.starts_with('_')).collect();
         let look_back = self.runner.options.late_look_back;
         // Runs that are too long ago are told, if they are not longer ago than twice as long.
         let from = now.plus(-look_back.saturating_mul(2));
-        let covered = self.runner.with_store(move |store| store.reader().covered(from)).await?;
-        let Late { again, beyond } = late(now, &covered, &arrivals, look_back);
-        for Again { run, .. } in &beyond {
-            let detection = self.name_of(&run.schedule);
-            let reason = format!(
-                "events of {} arrived too late for the run of {}, which is longer ago than the \
-                 look-back for late events",
-                run.interval, run.nominal
-            );
-            let reason = format!("{detection}: {reason}");
-            self.runner.sink.event(ServeEvent::Problem { part: "scheduler", reason: &reason });
-        }
+        let read = move |store: &mut Store| {
+            let reader = store.reader();
+            Ok((reader.covered(from)?, reader.schedules()?))
+        };
+        let (covered, stored) = self.runner.with_store(read).await?;
+        let Late { again, mut beyond } = late(now, &covered, &arrivals, look_back);
+        // What was dropped cannot be found again: a run over it would take its findings back.
+        let kept = self.runner.options.retention.kept_since(now);
+        let (again, dropped): (Vec<_>, Vec<_>) =
+            again.into_iter().partition(|one| one.run.interval.from >= kept);
+        beyond.extend(dropped);
+        self.tell_beyond(&beyond);
+        let is_enabled =
+            |id: &str| stored.iter().any(|one| one.schedule.id == id && one.schedule.is_enabled);
+        let schedules = &self.loaded.schedules.run;
+        // A baseline over old events would take the place of what is normal now.
+        let is_detection =
+            |id: &str| schedules.get(id).is_some_and(|one| matches!(one.what, What::Detection(_)));
         let mut is_done = true;
-        let known = |again: &Again| self.loaded.schedules.run.contains_key(&again.run.schedule);
-        let runs: Vec<_> = again.into_iter().filter(known).map(|again| again.run).collect();
+        let mut runs = Vec::new();
+        for Again { run, .. } in again {
+            if !is_detection(&run.schedule) || !is_enabled(&run.schedule) {
+                continue;
+            }
+            // One that failed a short time ago is tried again later, and so is what it looks at.
+            if self.waits(&run.schedule, now) {
+                is_done = false;
+            } else {
+                runs.push(run);
+            }
+        }
         for pass in passes(runs) {
             let failed = self.runner.pass(&self.loaded, &pass, Why::Late).await?;
             is_done &= failed.is_empty();
+            self.note(pass.runs.iter().map(|run| &run.schedule), &failed, now);
         }
         if is_done {
             self.forget(last).await?;
         }
         Ok(())
+    }
+
+    /// Tells of each detection how many of its runs do not run again, although events arrived for them.
+    fn tell_beyond(&self, beyond: &[Again]) {
+        let mut of: BTreeMap<&str, (usize, Interval)> = BTreeMap::new();
+        for Again { run, .. } in beyond {
+            let (count, interval) = of.entry(&run.schedule).or_insert((0, run.interval));
+            *count += 1;
+            interval.from = interval.from.min(run.interval.from);
+            interval.to = interval.to.max(run.interval.to);
+        }
+        for (id, (count, interval)) in of {
+            let detection = self.name_of(id);
+            let runs = if count == 1 { "a run".to_owned() } else { format!("{count} runs") };
+            let reason = format!(
+                "{detection}: events arrived too late for {runs} over {interval}, which do not run again"
+            );
+            self.runner.sink.event(ServeEvent::Problem { part: "scheduler", reason: &reason });
+        }
     }
 
     /// Returns when events happened that came into the table and have not been looked at.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use spilltrail_content::{ContentSet, Detection, Scheduling};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_schedule::{Concern, Mode, Moment, Priority, Schedule, ScheduleSpec, Window};
-use spilltrail_search::analysis::{Need, NeedKind, OF_FINDINGS, Offer, analyze};
+use spilltrail_search::analysis::{Analysis, Need, NeedKind, OF_FINDINGS, OF_RISK, Offer, analyze};
 use spilltrail_store::Override;
 
+use super::journal::{AUDIT, INTERNAL};
 use crate::error::AppError;
 use crate::select::Selection;
 
@@ -21,6 +22,8 @@ pub(super) struct Scheduled {
     pub(super) schedule: Schedule,
     /// What it is.
     pub(super) what: What,
+    /// The indexes that it reads; empty for all of logs.
+    pub(super) indexes: Vec<String>,
     /// A hash of what it is, by which a later version is told from this one.
     pub(super) version: String,
 }
@@ -68,26 +71,32 @@ impl Schedules {
                 continue;
             }
             let analysis = analyzed.look_at(index);
-            let reads_findings = |need: &Need| {
-                let is_index = need.kind == NeedKind::Index;
-                analysis.reads_only_risk(&offer.knowledge)
-                    || is_index && OF_FINDINGS.contains(&need.name.as_str())
-            };
-            match analysis.unmet(offer).filter(|need| !reads_findings(need)) {
+            match needs(&analysis, offer) {
                 Some(need) => {
                     schedules.left_out.push((detection.name.clone(), format!("it needs {need}")));
                 }
                 None => {
                     lookups.extend(analysis.facts.lookups_read.iter().cloned());
-                    schedules.add(set, detection, What::Detection(index), zone, now);
+                    let indexes = indexes_of(&analysis, offer);
+                    let what = What::Detection(index);
+                    schedules.add(set, detection, (what, indexes), zone, now);
                 }
             }
         }
         for (index, baseline) in set.baselines.iter().enumerate() {
             let analysis = analyze(&baseline.search, &set.macros);
-            let fills = analysis.facts.lookups_written.iter().any(|name| lookups.contains(name));
-            if fills && analysis.unmet(offer).is_none() {
-                schedules.add(set, baseline, What::Baseline(index), zone, now);
+            if !analysis.facts.lookups_written.iter().any(|name| lookups.contains(name)) {
+                continue;
+            }
+            match needs(&analysis, offer) {
+                Some(need) => {
+                    schedules.left_out.push((baseline.name.clone(), format!("it needs {need}")));
+                }
+                None => {
+                    let indexes = indexes_of(&analysis, offer);
+                    let what = What::Baseline(index);
+                    schedules.add(set, baseline, (what, indexes), zone, now);
+                }
             }
         }
         Ok(schedules)
@@ -97,7 +106,7 @@ impl Schedules {
         &mut self,
         set: &ContentSet,
         detection: &Detection,
-        what: What,
+        (what, indexes): (What, Vec<String>),
         zone: &str,
         now: Moment,
     ) {
@@ -117,7 +126,7 @@ impl Schedules {
         }
         let version = format!("{} {}", detection.version, crate::hash::of(&detection.search));
         let name = detection.name.clone();
-        self.run.insert(detection.id.clone(), Scheduled { name, schedule, what, version });
+        self.run.insert(detection.id.clone(), Scheduled { name, schedule, what, indexes, version });
     }
 
     /// Returns what differs from the schedules before, in a line each.
@@ -145,6 +154,25 @@ impl Schedules {
         }
         changes
     }
+}
+
+/// Returns what a search needs and no event of a data folder can have: its server makes the indexes of
+/// findings and of what it does itself.
+fn needs(analysis: &Analysis, offer: &Offer) -> Option<Need> {
+    let is_made = |need: &Need| {
+        let name = need.name.as_str();
+        let is_index = need.kind == NeedKind::Index;
+        analysis.reads_only_risk(&offer.knowledge)
+            || is_index && (OF_FINDINGS.contains(&name) || [INTERNAL, AUDIT].contains(&name))
+    };
+    analysis.unmet(offer).filter(|need| !is_made(need))
+}
+
+/// Returns the indexes that a search reads, as far as late events are asked for them; empty for all of logs.
+/// Findings do not arrive: they are told when they are made.
+fn indexes_of(analysis: &Analysis, offer: &Offer) -> Vec<String> {
+    let is_of_risk = analysis.reads_only_risk(&offer.knowledge);
+    if is_of_risk { vec![OF_RISK.to_owned()] } else { Vec::new() }
 }
 
 /// Returns when a schedule of the content fires.

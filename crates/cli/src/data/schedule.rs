@@ -190,7 +190,7 @@ fn of(run: &StoredRun, names: &BTreeMap<String, String>) -> Row {
                 run.status.name().to_owned()
             }),
             optional(cost["outcome"].as_str()),
-            number("rows"),
+            number("findings"),
             optional(interval.as_deref()),
             optional(run.reason.as_deref()),
             run.took.map_or(Value::Null, |took| Value::Number(took as f64)),
