@@ -67,8 +67,8 @@ pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
 pub use serve::{
     AUDIT, Copied, CurrentContent, DataFolder, Delivered, INTERNAL, IndexUse, InputOptions,
-    Journal, Retention, SchedulePlan, ServeEvent, ServeOptions, ServeSink, Server, copy_data,
-    index_sizes, overridden, schedules_of,
+    Journal, Retention, SchedulePlan, ServeEvent, ServeOptions, ServeSink, Server, Trouble,
+    copy_data, index_sizes, overridden, schedules_of, standing_of,
 };
 pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;

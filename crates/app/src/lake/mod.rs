@@ -6,6 +6,6 @@ mod ingest;
 mod view;
 
 pub(crate) use arrived::MovedRows;
-pub(crate) use ingest::ingest_into;
 pub use ingest::{IngestOptions, Ingested, ingest};
+pub(crate) use ingest::{Stamp, ingest_into};
 pub(crate) use view::open;

@@ -111,7 +111,7 @@ pub enum ServeEvent<'a> {
         /// What went wrong.
         reason: Option<&'a str>,
     },
-    /// Logs came in.
+    /// An input was looked at, and what is new came in.
     Ingested {
         /// The name of the input.
         input: &'a str,
@@ -127,12 +127,28 @@ pub enum ServeEvent<'a> {
         /// What it is.
         what: &'a str,
     },
-    /// Something cannot be done now. It is tried again.
+    /// Something is wrong that stays as it is, or was done in another way.
+    Warning {
+        /// The part of the server.
+        part: &'static str,
+        /// What it is.
+        what: &'a str,
+    },
+    /// Something cannot be done now. It is tried again, and a problem until it is told to be solved.
     Problem {
         /// The part of the server.
         part: &'static str,
+        /// Which of its things it is, such as the name of an input; empty if it has only one.
+        name: &'a str,
         /// What is wrong.
         reason: &'a str,
+    },
+    /// What was a problem is none any more.
+    Solved {
+        /// The part of the server.
+        part: &'static str,
+        /// Which of its things it is.
+        name: &'a str,
     },
 }
 

@@ -1,18 +1,20 @@
 //! Brings logs in that appear in folders and buckets: each is listed again and again, and what is new
 //! comes in once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use spilltrail_event::TimeBounds;
-use spilltrail_queue::{Note, PullOptions, Puller, Queue, QueueError, QueueOptions, client};
-use spilltrail_source::{Duplicates, S3Options, Wanted, s3_credentials};
+use spilltrail_source::{Duplicates, S3Options, Wanted};
 
 use super::events::ServeEvent;
 use super::runner::Runner;
+use super::trouble::Trouble;
 use crate::error::AppError;
-use crate::lake::{IngestOptions, ingest_into};
+use crate::lake::{IngestOptions, Ingested, Stamp, ingest_into};
 use crate::options::ReadOptions;
+use crate::unread::{Unread, UnreadKind};
 
 /// Logs that are looked at again and again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,88 +41,37 @@ pub struct InputOptions {
 
 const DAY: f64 = 86_400.0;
 
-/// Brings in what a queue tells of, until the server stops.
-pub(super) async fn follow_queue(runner: Arc<Runner>, input: InputOptions, url: String) {
-    let problem = |reason: &str| {
-        let reason = format!("{}: {reason}", input.name);
-        runner.sink.event(ServeEvent::Problem { part: "inputs", reason: &reason });
-    };
-    let mut puller = match pull(&runner, &input, &url) {
-        Ok(puller) => puller,
-        Err(reason) => return problem(&reason),
-    };
-    loop {
-        match puller.next().await {
-            Ok(Some(batch)) => {
-                let names = batch.objects.iter();
-                let names = names.map(|object| format!("s3://{}/{}", object.bucket, object.key));
-                let of_batch = InputOptions {
-                    logs: names.collect(),
-                    // What a queue tells of is wanted, however old it is.
-                    days: None,
-                    ..input.clone()
-                };
-                match look(&runner, &of_batch).await {
-                    Ok(unread) if unread.is_empty() => batch.stored(),
-                    Ok(unread) => {
-                        // Those that were read come again, and are known then.
-                        unread.iter().for_each(|reason| problem(reason));
-                        let all: Vec<usize> = (0..batch.objects.len()).collect();
-                        batch.failed(&all);
-                    }
-                    Err(AppError::Cancelled(_)) => break,
-                    Err(error) => {
-                        problem(&error.to_string());
-                        let all: Vec<usize> = (0..batch.objects.len()).collect();
-                        batch.failed(&all);
-                    }
-                }
-            }
-            Ok(None) => break,
-            // The next call waits before it asks again.
-            Err(error) => {
-                let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
-                problem(&format!("{error}{help}"));
-            }
-        }
-    }
-    puller.finish().await;
-}
-
-/// Starts to pull from a queue, with the credentials of the buckets.
-fn pull(runner: &Runner, input: &InputOptions, url: &str) -> Result<Puller, String> {
-    let credentials = s3_credentials(&input.s3)?;
-    let options = QueueOptions {
-        region: input.s3.region.clone(),
-        endpoint: input.s3.endpoint.clone(),
-        ..QueueOptions::new(url)
-    };
-    let text = |error: QueueError| error.to_string();
-    let queue = Queue::open(&options, credentials, client().map_err(text)?).map_err(text)?;
-    let (sink, name) = (runner.sink.clone(), input.name.clone());
-    let observer = Arc::new(move |note: Note| {
-        let reason = format!("{name}: {note}");
-        sink.event(ServeEvent::Noted { part: "inputs", what: &reason });
-    });
-    Puller::start(queue, PullOptions::default(), &runner.cancel, observer).map_err(text)
-}
+/// How long after a file was read in part it is read again, if it has not changed, for the first time. Each
+/// time after that is twice as long, up to [`LONGEST_PARTLY`].
+const FIRST_PARTLY: Duration = Duration::from_mins(2);
+const LONGEST_PARTLY: Duration = Duration::from_hours(6);
 
 /// Looks at an input until the server stops.
 pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {
+    let mut trouble = Trouble::new(runner.sink.clone(), "inputs", &input.name);
+    let mut partly = Partly::default();
     let mut told = Vec::new();
     loop {
-        match look(&runner, &input).await {
-            Ok(unread) => {
-                // What cannot be read is tried each time, and told once.
-                for reason in unread.iter().filter(|reason| !told.contains(*reason)) {
-                    runner.sink.event(ServeEvent::Problem { part: "inputs", reason });
-                }
-                told = unread;
-            }
+        match look(&runner, &input, &partly.left(Instant::now())).await {
             Err(AppError::Cancelled(_)) => return,
-            Err(error) => {
-                let reason = format!("{}: {error}", input.name);
-                runner.sink.event(ServeEvent::Problem { part: "inputs", reason: &reason });
+            Err(error) => trouble.failed(&error),
+            Ok(done) => {
+                partly.see(done.partly, Instant::now());
+                match done.unread.iter().find(|unread| unread.kind == UnreadKind::NotFound) {
+                    Some(missing) => trouble.failed(&reason(missing)),
+                    None => trouble.works(),
+                }
+                let damaged =
+                    done.unread.iter().filter(|unread| unread.kind == UnreadKind::Damaged);
+                let damaged: Vec<_> = damaged.map(reason).collect();
+                for what in damaged.iter().filter(|what| !told.contains(*what)) {
+                    let what = format!("{}: {what}", input.name);
+                    runner.sink.event(ServeEvent::Warning { part: "inputs", what: &what });
+                }
+                // Files that wait are not read, and so nothing is said of them.
+                if !damaged.is_empty() {
+                    told = damaged;
+                }
             }
         }
         tokio::select! {
@@ -130,8 +81,49 @@ pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {
     }
 }
 
-/// Brings in what is new, and returns what could not be read.
-async fn look(runner: &Runner, input: &InputOptions) -> Result<Vec<String>, AppError> {
+/// Returns what is wrong with something that was not read, or only in part.
+pub(super) fn reason(unread: &Unread) -> String {
+    format!("{}: {}", unread.name, unread.reasons.join("; "))
+}
+
+/// The files of which only a part can be read, so that they are not read anew at each look.
+#[derive(Debug, Default)]
+struct Partly(BTreeMap<String, Waiting>);
+
+/// When a file is read again, unless it changes before.
+#[derive(Debug)]
+struct Waiting {
+    stamp: Stamp,
+    wait: Duration,
+    until: Instant,
+}
+
+impl Partly {
+    /// Returns the files that are left out now.
+    fn left(&self, now: Instant) -> BTreeMap<String, Stamp> {
+        let waits = self.0.iter().filter(|(_, waiting)| waiting.until > now);
+        waits.map(|(name, waiting)| (name.clone(), waiting.stamp)).collect()
+    }
+
+    /// Takes note of the files that were read in part.
+    fn see(&mut self, files: Vec<(String, Stamp)>, now: Instant) {
+        // Those that waited long enough were read again: whole, or they are among `files`.
+        let mut before = std::mem::take(&mut self.0);
+        for (name, stamp) in files {
+            let known = before.remove(&name).filter(|waiting| waiting.stamp == stamp);
+            let wait = known.map_or(FIRST_PARTLY, |waiting| (waiting.wait * 2).min(LONGEST_PARTLY));
+            self.0.insert(name, Waiting { stamp, wait, until: now + wait });
+        }
+        self.0.extend(before.into_iter().filter(|(_, waiting)| waiting.until > now));
+    }
+}
+
+/// Brings in what is new, apart from files that have not changed and are to be left out.
+pub(super) async fn look(
+    runner: &Runner,
+    input: &InputOptions,
+    left: &BTreeMap<String, Stamp>,
+) -> Result<Ingested, AppError> {
     let earliest = input.days.map(|days| super::now().0 as f64 - f64::from(days) * DAY);
     let options = IngestOptions {
         logs: input.logs.clone(),
@@ -147,24 +139,46 @@ async fn look(runner: &Runner, input: &InputOptions) -> Result<Vec<String>, AppE
         wanted: Wanted::in_time(TimeBounds { earliest, latest: None }),
         cancel: runner.cancel.clone(),
     };
-    let done = match ingest_into(&options, runner.wal.clone()).await {
+    let done = match ingest_into(&options, runner.wal.clone(), left).await {
         Ok(done) => done,
         // A folder or a prefix without logs is one to which none was delivered yet.
-        Err(AppError::NoLogs { unread }) => {
-            let reason = |unread: &crate::Unread| {
-                format!("{}: {}: {}", input.name, unread.name, unread.reasons.join("; "))
-            };
-            return Ok(unread.iter().map(reason).collect());
-        }
+        Err(AppError::NoLogs { unread }) => Ingested { unread, ..Ingested::default() },
         Err(error) => return Err(error),
     };
     let (events, files) = (done.events, done.files);
-    if events > 0 {
-        runner.sink.event(ServeEvent::Ingested { input: &input.name, events, files });
+    runner.sink.event(ServeEvent::Ingested { input: &input.name, events, files });
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_is_read_again_ever_more_rarely_or_when_it_changes() {
+        let begun = Instant::now();
+        let at = |minutes: u64| begun + Duration::from_mins(minutes);
+        let stamp = |size| Stamp { size, modified: None };
+        let mut partly = Partly::default();
+        let is_left = |partly: &Partly, minutes, size| {
+            partly.left(at(minutes)).get("a.gz") == Some(&stamp(size))
+        };
+        for (minutes, size, left_at, read_at) in
+            [(0, 7, 1, 2), (2, 7, 5, 6), (6, 7, 13, 14), (14, 9, 15, 16)]
+        {
+            partly.see(vec![("a.gz".to_owned(), stamp(size))], at(minutes));
+            // Another look meanwhile says nothing of it.
+            partly.see(Vec::new(), at(left_at));
+            assert!(
+                is_left(&partly, left_at, size) && !is_left(&partly, read_at, size),
+                "{minutes}"
+            );
+        }
+        for minutes in (0..60).map(|round| 1000 * round) {
+            partly.see(vec![("a.gz".to_owned(), stamp(9))], at(minutes));
+        }
+        assert!(is_left(&partly, 59_000 + 359, 9) && !is_left(&partly, 59_000 + 360, 9));
+        partly.see(Vec::new(), at(100_000));
+        assert!(partly.0.is_empty());
     }
-    let damaged = done.unread.iter().filter(|unread| unread.is_damage());
-    let reason = |unread: &crate::Unread| {
-        format!("{}: {}: {}", input.name, unread.name, unread.reasons.join("; "))
-    };
-    Ok(damaged.map(reason).collect())
 }

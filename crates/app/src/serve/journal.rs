@@ -77,9 +77,10 @@ impl ServeSink for Journaled {
 /// would be an event to move.
 fn entry(event: &ServeEvent<'_>) -> Option<(&'static str, Value)> {
     Some(match event {
-        ServeEvent::Moved { .. } | ServeEvent::Compacted { .. } | ServeEvent::Tidied { .. } => {
-            return None;
-        }
+        ServeEvent::Moved { .. }
+        | ServeEvent::Compacted { .. }
+        | ServeEvent::Tidied { .. }
+        | ServeEvent::Ingested { events: 0, .. } => return None,
         ServeEvent::Content { scheduled, left_out, changes } => (
             "spilltrail:content",
             json!({ "scheduled": scheduled, "left_out": left_out.len(), "changes": changes }),
@@ -148,8 +149,15 @@ fn entry(event: &ServeEvent<'_>) -> Option<(&'static str, Value)> {
         ServeEvent::Noted { part, what } => {
             ("spilltrail:note", json!({ "part": part, "note": what }))
         }
-        ServeEvent::Problem { part, reason } => {
-            ("spilltrail:problem", json!({ "part": part, "reason": reason }))
+        ServeEvent::Warning { part, what } => {
+            ("spilltrail:warning", json!({ "part": part, "reason": what }))
+        }
+        ServeEvent::Problem { part, name, reason } => (
+            "spilltrail:problem",
+            json!({ "part": part, "name": name, "status": "problem", "reason": reason }),
+        ),
+        ServeEvent::Solved { part, name } => {
+            ("spilltrail:problem", json!({ "part": part, "name": name, "status": "solved" }))
         }
     })
 }

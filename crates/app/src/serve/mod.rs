@@ -16,6 +16,7 @@ mod journal;
 mod mover;
 mod options;
 mod outputs;
+mod queued;
 mod reload;
 mod runner;
 mod scheduler;
@@ -23,6 +24,7 @@ mod schedules;
 mod sizes;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::fs;
 use std::io;
@@ -46,9 +48,11 @@ pub use folder::DataFolder;
 pub use inputs::InputOptions;
 pub use journal::{AUDIT, INTERNAL, Journal};
 pub use options::{Retention, ServeOptions};
+pub use queued::standing_of;
 pub use reload::CurrentContent;
 pub use schedules::overridden;
 pub use sizes::{IndexUse, index_sizes};
+pub use trouble::Trouble;
 
 use crate::content::Content;
 use crate::error::AppError;
@@ -146,7 +150,7 @@ impl Server {
             match &input.queue {
                 Some(url) => {
                     let (input, url) = (input.clone(), url.clone());
-                    tasks.spawn(inputs::follow_queue(runner.clone(), input, url));
+                    tasks.spawn(queued::follow(runner.clone(), input, url));
                 }
                 None => {
                     tasks.spawn(inputs::follow(runner.clone(), input.clone()));
@@ -179,14 +183,13 @@ async fn schedule(
     let mut files = files_of(runner).await?;
     let (mut looked_at, mut kept_at) = (Instant::now(), Instant::now());
     let mut scheduler = Scheduler::new(runner.clone(), loaded, now()).await?;
+    let trouble = |part| Trouble::new(runner.sink.clone(), part, "");
+    let (mut of_runs, mut of_content) = (trouble("scheduler"), trouble("content"));
+    let mut of_findings = Trouble::new(runner.sink.clone(), "scheduler", "old findings");
     loop {
         let next = match scheduler.tick(now()).await {
-            Ok(next) => next,
             Err(AppError::Cancelled(_)) => return Ok(()),
-            Err(error) => {
-                problem(runner, "scheduler", &error);
-                now().plus(AFTER_FAILURE)
-            }
+            outcome => of_runs.of(outcome).unwrap_or_else(|| now().plus(AFTER_FAILURE)),
         };
         let pause = u64::try_from(next.since(now())).unwrap_or_default().max(1);
         tokio::select! {
@@ -196,9 +199,7 @@ async fn schedule(
         if kept_at.elapsed() >= FINDINGS_EVERY {
             kept_at = Instant::now();
             let before = now().plus(-runner.options.retention.findings.saturating_mul(86_400));
-            if let Err(error) = runner.with_store(move |store| store.remove_before(before)).await {
-                problem(runner, "scheduler", &error);
-            }
+            of_findings.of(runner.with_store(move |store| store.remove_before(before)).await);
         }
         if looked_at.elapsed() < CONTENT_EVERY {
             continue;
@@ -206,13 +207,10 @@ async fn schedule(
         looked_at = Instant::now();
         let found = files_of(runner).await?;
         if found != files {
-            match reload(&mut scheduler, runner).await {
-                Ok(loaded) => {
-                    files = found;
-                    content.set(loaded);
-                }
-                // It is tried again the next time that the files are looked at.
-                Err(error) => problem(runner, "content", &error),
+            // What cannot be loaded is tried again the next time that the files are looked at.
+            if let Some(loaded) = of_content.of(reload(&mut scheduler, runner).await) {
+                files = found;
+                content.set(loaded);
             }
         }
     }
@@ -232,14 +230,9 @@ async fn reload(scheduler: &mut Scheduler, runner: &Arc<Runner>) -> Result<Arc<C
     let errors = content.problems.iter().filter(|problem| problem.is_error());
     for problem in errors.take(MOST_PROBLEMS) {
         let reason = format!("{}: {}", problem.path.display(), problem.diagnostic.message);
-        runner.sink.event(ServeEvent::Problem { part: "content", reason: &reason });
+        runner.sink.event(ServeEvent::Warning { part: "content", what: &reason });
     }
     Ok(content)
-}
-
-fn problem(runner: &Runner, part: &'static str, error: &AppError) {
-    let reason = error.to_string();
-    runner.sink.event(ServeEvent::Problem { part, reason: &reason });
 }
 
 /// What of the content would run.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::events::{ServeEvent, ServeSink};
 use super::options::Retention;
+use super::trouble::Trouble;
 use crate::lake::MovedRows;
 
 /// How often the log is looked at.
@@ -54,13 +55,16 @@ impl Mover {
         let mut rows = MovedRows::default();
         let (mut moved_at, mut tidied_at) = (Instant::now(), None::<Instant>);
         let mut wait = FIRST_WAIT;
+        let mut trouble = Trouble::new(self.sink.clone(), "lake", "");
         while self.pause(EVERY).await {
             match self.step(&mut rows, &mut moved_at, &mut tidied_at).await {
-                Ok(()) => wait = FIRST_WAIT,
+                Ok(()) => {
+                    trouble.works();
+                    wait = FIRST_WAIT;
+                }
                 Err(error) => {
                     // Nothing is lost: what was not moved is in the log. What is full may get room.
-                    let reason = error.to_string();
-                    self.sink.event(ServeEvent::Problem { part: "lake", reason: &reason });
+                    trouble.failed(&error);
                     if !self.pause(wait).await {
                         break;
                     }
@@ -116,7 +120,7 @@ impl Mover {
             let moved = move_batches(&self.wal, &mut self.table, BYTES_OF_MOVE, rows).await?;
             for (number, error) in &moved.damaged {
                 let reason = format!("batch {number} is damaged and set aside: {error}");
-                self.sink.event(ServeEvent::Problem { part: "lake", reason: &reason });
+                self.sink.event(ServeEvent::Warning { part: "lake", what: &reason });
             }
             *moved_at = Instant::now();
             self.may_compact = true;

@@ -21,6 +21,7 @@ use spilltrail_store::{
 
 use super::events::{Delivered, ServeEvent};
 use super::runner::Runner;
+use super::trouble::Trouble;
 use crate::error::AppError;
 
 /// How often the outbox is looked at.
@@ -38,11 +39,9 @@ pub(super) struct Outputs {
 
 impl Outputs {
     pub(super) async fn run(self) {
+        let mut trouble = Trouble::new(self.runner.sink.clone(), "outputs", "");
         while self.pause().await {
-            if let Err(error) = self.step().await {
-                let reason = error.to_string();
-                self.runner.sink.event(ServeEvent::Problem { part: "outputs", reason: &reason });
-            }
+            trouble.of(self.step().await);
         }
     }
 

@@ -118,7 +118,7 @@ impl Scheduler {
                     );
                     self.runner
                         .sink
-                        .event(ServeEvent::Problem { part: "scheduler", reason: &reason });
+                        .event(ServeEvent::Warning { part: "scheduler", what: &reason });
                     one.schedule.clone()
                 }
                 None => one.schedule.clone(),
@@ -308,7 +308,7 @@ impl Scheduler {
             let reason = format!(
                 "{detection}: events arrived too late for {runs} over {interval}, which do not run again"
             );
-            self.runner.sink.event(ServeEvent::Problem { part: "scheduler", reason: &reason });
+            self.runner.sink.event(ServeEvent::Warning { part: "scheduler", what: &reason });
         }
     }
 

@@ -4,6 +4,7 @@ mod audit;
 mod health;
 mod printer;
 mod searches;
+mod tls;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -16,7 +17,6 @@ use spilltrail_deliver::Output;
 use spilltrail_server::Router;
 use spilltrail_server::api::{AccessOptions, Api, ApiParts, ApiToken, JobOptions, Readers};
 use spilltrail_server::hec::{Collector, Options as HecOptions, WalInbox};
-use spilltrail_server::tls::{TlsWire, own_certificate};
 use spilltrail_server::{Metrics, Plain, ServeOptions as ConnectionOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -28,6 +28,7 @@ use audit::JournalAudit;
 use health::Health;
 use printer::Printer;
 use searches::ServedLake;
+use tls::Certificate;
 
 /// Where senders of events connect, as in Splunk.
 const HEC: &str = "127.0.0.1:8088";
@@ -41,7 +42,7 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     check_outputs(&serve.outputs)?;
     check_inputs(&serve.inputs)?;
     if options.check_config {
-        return check(&options);
+        return check(&options, &serve.inputs).await;
     }
     let metrics = Arc::new(Metrics::new());
     let health = Arc::new(Health::new(metrics.clone(), Arc::new(Printer::default())));
@@ -51,7 +52,12 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let loaded = server.content().get();
     report::content(&loaded.problems, Detail::Counted);
     let audit = Arc::new(JournalAudit(Journal::new(server.wal())));
-    let mut edges = Edges { tasks: JoinSet::new(), options: &options, folder: &folder, cancel };
+    let addresses: Vec<SocketAddr> = [hec, api].into_iter().flatten().collect();
+    let certificate = Certificate::of(&options.file, &folder, &addresses)?;
+    let mut edges = Edges { tasks: JoinSet::new(), certificate, cancel };
+    if let Some(certificate) = edges.certificate.clone() {
+        edges.tasks.spawn(certificate.follow(health.clone(), edges.cancel.clone()));
+    }
     if let Some(address) = hec {
         let tokens = crate::token::read(&folder.tokens())?;
         if tokens.list().is_empty() {
@@ -61,9 +67,15 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
             ));
         }
         let inbox = Arc::new(WalInbox::new(server.wal()));
+        health.watch(inbox.clone());
         let collector =
             Collector::new(inbox, tokens, audit.clone(), metrics.clone(), HecOptions::new(micros));
-        let follower = tokens::follow(folder.tokens(), collector.clone(), edges.cancel.clone());
+        let follower = tokens::follow(
+            folder.tokens(),
+            collector.clone(),
+            health.clone(),
+            edges.cancel.clone(),
+        );
         edges.tasks.spawn(follower);
         let router = collector.router();
         let stop = move || collector.shut_down();
@@ -114,14 +126,13 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
 }
 
 /// What is reached over the network.
-struct Edges<'a> {
+struct Edges {
     tasks: JoinSet<()>,
-    options: &'a ServeOptions,
-    folder: &'a DataFolder,
+    certificate: Option<Certificate>,
     cancel: CancellationToken,
 }
 
-impl Edges<'_> {
+impl Edges {
     /// Serves a router until the server stops. `stop` is called before connections are closed.
     async fn serve(
         &mut self,
@@ -131,7 +142,8 @@ impl Edges<'_> {
         stop: impl FnOnce() + Send + 'static,
     ) -> Result<()> {
         let listener = listen(address, flag).await?;
-        let wire = wire(self.options, self.folder, address)?;
+        let certificate = self.certificate.as_ref();
+        let wire = certificate.and_then(|certificate| certificate.wire_of(address));
         let scheme = if wire.is_some() { "https" } else { "http" };
         let local = listener.local_addr().unwrap_or(address);
         report::line(format_args!("note: {what} at {scheme}://{local}"));
@@ -168,39 +180,6 @@ async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {
     })
 }
 
-/// Returns what encrypts connections; `None` on an address that only this machine reaches, unless a
-/// certificate is named.
-fn wire(
-    options: &ServeOptions,
-    folder: &DataFolder,
-    address: SocketAddr,
-) -> Result<Option<TlsWire>> {
-    let named = (&options.file.tls_certificate, &options.file.tls_key);
-    Ok(match named {
-        (Some(certificate), Some(key)) => Some(TlsWire::new(certificate, key)?),
-        (Some(_), None) => bail!("`tls_certificate` needs `tls_key`, the file with its key"),
-        (None, Some(_)) => {
-            bail!("`tls_key` needs `tls_certificate`, the file with its certificate")
-        }
-        (None, None) if address.ip().is_loopback() => None,
-        (None, None) => {
-            let mut names = options.file.host_names.clone();
-            names.push("localhost".to_owned());
-            if !address.ip().is_unspecified() {
-                names.push(address.ip().to_string());
-            }
-            let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
-            let own = own_certificate(&folder.path().join("tls"), &names, now)?;
-            report::line(format_args!(
-                "note: connections are encrypted with a certificate of this server's own; clients \
-                 that check it need {}",
-                own.public.display()
-            ));
-            Some(TlsWire::new(&own.pair, &own.pair)?)
-        }
-    })
-}
-
 /// Checks that each input says once where its logs are.
 fn check_inputs(inputs: &[InputOptions]) -> Result<()> {
     for (at, input) in inputs.iter().enumerate() {
@@ -230,7 +209,19 @@ fn check_outputs(outputs: &[Output]) -> Result<()> {
 }
 
 /// Tells what would run, and what is wrong.
-fn check(options: &ServeOptions) -> Result<ExitCode> {
+async fn check(options: &ServeOptions, inputs: &[InputOptions]) -> Result<ExitCode> {
+    tls::check(&options.file)?;
+    for input in inputs {
+        match spilltrail_app::standing_of(input).await {
+            Err(reason) => bail!("input `{}`: {reason}", input.name),
+            Ok(Some(standing)) if standing.redrive.is_none() => report::line(format_args!(
+                "note: the queue of input `{}` has no queue for messages that fail again and again; \
+                 they come back until the queue drops them",
+                input.name
+            )),
+            Ok(_) => {}
+        }
+    }
     let content = Content::load(&options.content.of_server())?;
     report::content(&content.problems, Detail::Full);
     let plan = spilltrail_app::schedules_of(&content, &options.serve()?)?;

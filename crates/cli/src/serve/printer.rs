@@ -64,9 +64,10 @@ fn lines(event: &ServeEvent<'_>) -> Vec<String> {
         }
         // It is in the journal.
         ServeEvent::Noted { .. } => Vec::new(),
-        ServeEvent::Moved { .. } | ServeEvent::Compacted { .. } | ServeEvent::Tidied { .. } => {
-            Vec::new()
-        }
+        ServeEvent::Moved { .. }
+        | ServeEvent::Compacted { .. }
+        | ServeEvent::Tidied { .. }
+        | ServeEvent::Ingested { events: 0, .. } => Vec::new(),
         ServeEvent::Dropped { index, events, before } => {
             let events = report::counted(*events, "event");
             vec![format!("lake: {events} of `{index}` from before {before} dropped")]
@@ -117,8 +118,18 @@ fn lines(event: &ServeEvent<'_>) -> Vec<String> {
                 (report::counted(*events, "event"), report::counted(*files, "file"));
             vec![format!("input {input}: {events} of {files}")]
         }
-        ServeEvent::Problem { part, reason } => {
-            vec![format!("{part}: {reason}; it is tried again")]
+        ServeEvent::Warning { part, what } => vec![format!("{part}: {what}")],
+        ServeEvent::Problem { part, name, reason } => {
+            vec![format!("{}: {reason}; it is tried again", thing(part, name))]
         }
+        ServeEvent::Solved { part, name } => vec![format!("{}: works again", thing(part, name))],
+    }
+}
+
+/// Returns how a thing of a part of the server is called.
+fn thing(part: &str, name: &str) -> String {
+    match name {
+        "" => part.to_owned(),
+        name => format!("{part}: {name}"),
     }
 }

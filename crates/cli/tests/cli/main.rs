@@ -20,11 +20,13 @@ mod lake;
 mod models;
 mod pack;
 mod printing;
+#[cfg(unix)]
+mod queued;
 mod reading;
 mod replay;
 mod s3;
-#[cfg(unix)]
 mod serve;
+mod served;
 mod silence;
 mod slips;
 #[cfg(unix)]

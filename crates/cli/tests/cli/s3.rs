@@ -7,7 +7,7 @@ use server::{Fault, Server};
 
 #[expect(clippy::unwrap_used, dead_code, reason = "what the tests of the crate `source` share")]
 #[path = "../../../source/src/s3/tests/server.rs"]
-mod server;
+pub(crate) mod server;
 
 fn object(account: &str, day: u32, user: &str) -> (String, Vec<u8>) {
     let key = format!(

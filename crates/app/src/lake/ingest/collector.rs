@@ -27,11 +27,11 @@ pub(super) struct Known {
 
 /// By what a file is told from what it was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     /// The size in bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// When it was written last, in microseconds since the epoch, if that is known.
-    modified: Option<i64>,
+    pub(crate) modified: Option<i64>,
 }
 
 impl Stamp {
@@ -103,6 +103,8 @@ pub(super) struct Collector<'a> {
     file: Progress,
     /// The files that begin otherwise than what is in the lake: all of them must be read anew.
     pub(super) changed: Vec<Coming>,
+    /// The files of which only a part could be read.
+    pub(super) partly: Vec<Coming>,
     builder: Option<BatchBuilder>,
     origin: Origin,
     batches: Vec<Batch>,
@@ -159,6 +161,7 @@ impl<'a> Collector<'a> {
             coming: Vec::new(),
             file: Progress::default(),
             changed: Vec::new(),
+            partly: Vec::new(),
             builder: None,
             origin: Origin::default(),
             batches: Vec::new(),
@@ -231,6 +234,9 @@ impl<'a> Collector<'a> {
         } else if !is_shorter {
             self.counts.files += u64::from(self.file.added > 0);
             self.mark(is_whole && !self.file.has_too_long);
+        }
+        if !is_whole && !self.file.is_changed {
+            self.partly.push(file);
         }
         self.coming.pop();
         self.file = Progress::default();

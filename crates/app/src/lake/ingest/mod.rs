@@ -5,23 +5,26 @@
 
 mod collector;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use spilltrail_event::{Field, Kind, StopToken, fields};
 use spilltrail_lake::{
-    Appended, EventTable, LakeError, LakeFolder, Wal, WalError, WalOptions, WalReader, move_batches,
+    Appended, Commit, EventTable, LakeError, LakeFolder, Wal, WalError, WalOptions, WalReader,
+    move_batches,
 };
-use spilltrail_source::{Duplicates, LogFile, Logs, Progress, Wanted};
+use spilltrail_source::{Duplicates, Logs, Progress, Wanted};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::collector::{Collector, Coming, Counts, Known, Load, Stamp, key};
+pub(crate) use self::collector::Stamp;
+
+use self::collector::{Collector, Coming, Counts, Known, Load, key};
 use super::arrived::MovedRows;
 use crate::cancel::{Done, StopWhenDropped, until_cancelled};
-use crate::error::AppError;
+use crate::error::{AppError, blocking};
 use crate::listing;
 use crate::options::ReadOptions;
 use crate::unread::{Times, Unread};
@@ -71,6 +74,8 @@ pub struct Ingested {
     pub damaged: u64,
     /// Input that was not read, or only read in part.
     pub unread: Vec<Unread>,
+    /// The files that were read in part, with what they were then.
+    pub(crate) partly: Vec<(String, Stamp)>,
 }
 
 /// Brings logs into a lake. `listed` is called with the size of all files that are to be read, and
@@ -84,29 +89,32 @@ pub async fn ingest(
     progress: Option<Progress>,
     listed: &(dyn Fn(u64) + Sync),
 ) -> Result<Ingested, AppError> {
-    bring_in(options, None, progress, listed).await
+    bring_in(options, None, &BTreeMap::new(), progress, listed).await
 }
 
 /// Does what [`ingest`] does, into a lake that this process writes to and somebody moves the events of.
+/// Files that are still what they are in `left` are left out.
 ///
 /// # Errors
 /// Fails as [`ingest`] does.
 pub(crate) async fn ingest_into(
     options: &IngestOptions,
     wal: Arc<Wal>,
+    left: &BTreeMap<String, Stamp>,
 ) -> Result<Ingested, AppError> {
-    bring_in(options, Some(wal), None, &|_| ()).await
+    bring_in(options, Some(wal), left, None, &|_| ()).await
 }
 
 async fn bring_in(
     options: &IngestOptions,
     wal: Option<Arc<Wal>>,
+    left: &BTreeMap<String, Stamp>,
     progress: Option<Progress>,
     listed: &(dyn Fn(u64) + Sync),
 ) -> Result<Ingested, AppError> {
     let stop = StopWhenDropped::default();
     let mut done = Ingested::default();
-    let work = run(options, wal, progress, listed, stop.token(), &mut done);
+    let work = run(options, (wal, left), progress, listed, stop.token(), &mut done);
     let outcome = Box::pin(until_cancelled(&options.cancel, work)).await;
     match outcome {
         Ok(()) => Ok(done),
@@ -122,7 +130,7 @@ async fn bring_in(
 
 async fn run(
     options: &IngestOptions,
-    wal: Option<Arc<Wal>>,
+    (wal, left): (Option<Arc<Wal>>, &BTreeMap<String, Stamp>),
     progress: Option<Progress>,
     listed: &(dyn Fn(u64) + Sync),
     stop: StopToken,
@@ -134,15 +142,14 @@ async fn run(
     let logs = listing::list(&options.logs, &keep, wanted, progress, stop).await?;
     done.listed = logs.files().len() as u64;
     let mut store = Store::open(&options.lake, wal).await?;
-    let mut files = Vec::new();
-    for (index, file) in logs.files().iter().enumerate() {
-        let (known, stamp) = (store.known(file)?, Stamp::of(file));
-        if known.is_whole(stamp) {
-            done.known += 1;
-            continue;
-        }
-        files.push(Coming { index, known, stamp });
-    }
+    let (files, known) = {
+        let (logs, left) = (logs.clone(), left.clone());
+        let (folder, log) = (options.lake.clone(), store.wal.path().to_owned());
+        let compare = move || compare(&logs, &log, &left);
+        let compared = blocking(compare).await?;
+        compared.map_err(|error| failed(&folder, &error.into()))?
+    };
+    done.known = known;
     listed(files.iter().map(|file| file.stamp.size).sum());
     // A full channel makes the readers wait for the disk.
     let (sender, mut receiver) = mpsc::channel::<Load>(1);
@@ -162,23 +169,53 @@ async fn run(
     drop(receiver);
     let read = reading.await.map_err(|error| AppError::Engine(error.to_string()))?;
     stored?;
-    read?;
+    let partly = read?.into_iter();
+    let name = |file: &Coming| logs.files()[file.index].name.to_string();
+    done.partly = partly.map(|file| (name(&file), file.stamp)).collect();
     store.finish(done).await?;
     done.unread = Unread::of(&logs, Times::Unused);
     Ok(())
 }
 
-/// Reads files, and sends their events, apart from those that are known.
+/// Returns the files that are to be read, and how many others are in the lake already.
+fn compare(
+    logs: &Logs,
+    log: &Path,
+    left: &BTreeMap<String, Stamp>,
+) -> Result<(Vec<Coming>, u64), WalError> {
+    let marks = WalReader::open(log)?;
+    let (mut files, mut count) = (Vec::new(), 0);
+    for (index, file) in logs.files().iter().enumerate() {
+        let stamp = Stamp::of(file);
+        if left.get(&*file.name) == Some(&stamp) {
+            continue;
+        }
+        // A mark that another version wrote in another way says nothing.
+        let mark = marks.mark(&key(file))?;
+        let known: Known =
+            mark.and_then(|mark| serde_json::from_str(&mark).ok()).unwrap_or_default();
+        if known.is_whole(stamp) {
+            count += 1;
+        } else {
+            files.push(Coming { index, known, stamp });
+        }
+    }
+    Ok((files, count))
+}
+
+/// Reads files, and sends their events, apart from those that are known. Returns the files that were read
+/// in part.
 fn read(
     logs: &Logs,
     mut files: Vec<Coming>,
     index: &str,
     sender: &mpsc::Sender<Load>,
     drops_copies: bool,
-) -> Result<(), AppError> {
+) -> Result<Vec<Coming>, AppError> {
     let wanted = [fields::EVENT_TEXT, fields::EVENT_FORMAT, fields::EVENT_SOURCE];
     let wanted = wanted.map(|name| Field::new(name, Kind::Text));
     // Files that turn out to be others than before are read once more, from their beginning.
+    let mut partly = Vec::new();
     while !files.is_empty() {
         let places = files.iter().map(|file| file.index).collect();
         let mut collector = Collector::new(logs, index, sender, drops_copies);
@@ -187,11 +224,12 @@ fn read(
         read.map_err(|error| AppError::Reading(error.diagnostic()))?;
         // Whoever does not receive any more says why itself.
         if collector.send().is_break() {
-            return Ok(());
+            break;
         }
         files = std::mem::take(&mut collector.changed);
+        partly.append(&mut collector.partly);
     }
-    Ok(())
+    Ok(partly)
 }
 
 /// The lake, while events come in.
@@ -247,25 +285,28 @@ impl Store {
         failed(&self.folder, &error.into())
     }
 
-    /// Returns what the lake has of a file.
-    fn known(&self, file: &LogFile) -> Result<Known, AppError> {
-        let mark = self.marks.mark(&key(file)).map_err(|error| self.failed(error))?;
-        // A mark that another version wrote in another way says nothing.
-        Ok(mark.and_then(|mark| serde_json::from_str(&mark).ok()).unwrap_or_default())
-    }
-
     async fn add(&mut self, load: Load, done: &mut Ingested) -> Result<(), AppError> {
         let Load { commit, counts } = load;
         self.in_log += commit.batches.iter().map(|batch| batch.bytes).sum::<u64>();
         while self.waiting.len() >= COMMITS_AHEAD {
             self.answer(done).await?;
         }
-        let answer = self.wal.append(commit).map_err(|error| self.failed(error))?;
+        let answer = self.append(commit).await?;
         self.waiting.push_back((answer, counts));
         if self.in_log >= BYTES_IN_LOG {
             self.finish(done).await?;
         }
         Ok(())
+    }
+
+    /// Hands a commit to the log, as soon as what others have sent leaves room.
+    async fn append(&mut self, commit: Commit) -> Result<Appended, AppError> {
+        loop {
+            match self.wal.append(commit.clone()) {
+                Err(WalError::Busy) => tokio::time::sleep(LOOK_AGAIN).await,
+                outcome => return outcome.map_err(|error| self.failed(error)),
+            }
+        }
     }
 
     /// Waits until the oldest commit is on the disk.
