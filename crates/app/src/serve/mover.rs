@@ -100,7 +100,8 @@ impl Mover {
         if self.may_compact && !self.cancel.is_cancelled() {
             match self.table.compact(&how).await? {
                 Some(done) => {
-                    self.sink.event(ServeEvent::Compacted { index: &done.index, files: done.files })
+                    let (index, files) = (done.index.as_str(), done.files);
+                    self.sink.event(ServeEvent::Compacted { index, files });
                 }
                 None => self.may_compact = false,
             }
