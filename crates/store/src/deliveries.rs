@@ -12,12 +12,14 @@ use spilltrail_schedule::Moment;
 use crate::conditions::Conditions;
 use crate::desk::Desk;
 use crate::error::StoreError;
-use crate::outbox::{self, OutboxEntry};
 use crate::reader::StoreReader;
 use crate::store::Store;
 
 /// The most deliveries that are read at once.
 pub const MOST_DELIVERIES: usize = 1000;
+
+/// No attempt is put off for longer, in seconds: one that is was put off by a clock that ran ahead.
+const FURTHEST: i64 = 2 * 86_400;
 
 const COLUMNS: &str = "deliveries.output, deliveries.seq, deliveries.id, deliveries.state, \
      deliveries.attempts, deliveries.next, deliveries.changed, deliveries.status, deliveries.error";
@@ -66,7 +68,7 @@ pub struct Delivery {
     pub id: String,
     /// How far it is.
     pub state: DeliveryState,
-    /// How often it was tried, since it was queued or repeated.
+    /// How often it was begun, since it was queued or repeated.
     pub attempts: u32,
     /// When it is to be tried next, if it waits.
     pub next: Moment,
@@ -76,15 +78,6 @@ pub struct Delivery {
     pub status: Option<u16>,
     /// What went wrong the last time.
     pub error: Option<String>,
-}
-
-/// A delivery that is to be made now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Due {
-    /// The delivery.
-    pub delivery: Delivery,
-    /// What to deliver.
-    pub entry: OutboxEntry,
 }
 
 /// What became of an attempt at a delivery.
@@ -167,10 +160,32 @@ impl Store {
             }
         }
         drop(statement);
-        let sql = "INSERT OR REPLACE INTO outputs (name, position) VALUES (?1, ?2)";
-        transaction.prepare_cached(sql)?.execute(params![output, up_to])?;
+        let sql = "INSERT OR REPLACE INTO outputs (name, position, seen) VALUES (?1, ?2, ?3)";
+        transaction.prepare_cached(sql)?.execute(params![output, up_to, now.0])?;
         transaction.commit()?;
         Ok(true)
+    }
+
+    /// Takes note that an attempt at a delivery that waits begins. If nothing is recorded of its end, the
+    /// next one is made at `next`: so an end that cannot be stored does not make it be sent without pause.
+    /// Returns false, and changes nothing, if there is no such delivery, or if it does not wait.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn begin_attempt(
+        &mut self,
+        output: &str,
+        seq: u64,
+        next: Moment,
+        now: Moment,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE deliveries SET attempts = attempts + 1, next = ?3, changed = ?4
+                   WHERE output = ?1 AND seq = ?2 AND state = 'waiting'";
+        let transaction = self.begin()?;
+        let row = params![output, seq, next.0, now.0];
+        let is_changed = transaction.prepare_cached(sql)?.execute(row)? > 0;
+        transaction.commit()?;
+        Ok(is_changed)
     }
 
     /// Stores what became of an attempt at a delivery that waits. Returns false, and changes nothing, if
@@ -193,8 +208,7 @@ impl Store {
             AttemptEnd::GivenUp { error } => (DeliveryState::Dead, None, Some(error)),
         };
         let sql = "UPDATE deliveries
-                   SET state = ?3, attempts = attempts + 1, next = ifnull(?4, next), changed = ?5,
-                       status = ?6, error = ?7
+                   SET state = ?3, next = ifnull(?4, next), changed = ?5, status = ?6, error = ?7
                    WHERE output = ?1 AND seq = ?2 AND state = 'waiting'";
         let row = params![output, seq, state.name(), next, time.0, status, error];
         let transaction = self.begin()?;
@@ -203,33 +217,62 @@ impl Store {
         Ok(is_changed)
     }
 
-    /// Removes an output that is no longer there, with its position and its deliveries.
+    /// Takes note of the outputs that are there at `now`, and removes those that have not been since
+    /// `before`, with their positions and deliveries. Returns the names of those, each with the number of
+    /// deliveries that waited.
     ///
     /// # Errors
     /// Fails if the file cannot be written.
-    pub fn remove_output(&mut self, output: &str) -> Result<(), StoreError> {
+    pub fn keep_outputs(
+        &mut self,
+        names: &[&str],
+        now: Moment,
+        before: Moment,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
         let transaction = self.begin()?;
-        transaction.execute("DELETE FROM outputs WHERE name = ?1", [output])?;
-        transaction.execute("DELETE FROM deliveries WHERE output = ?1", [output])?;
-        Ok(transaction.commit()?)
+        for name in names {
+            let sql = "UPDATE outputs SET seen = ?2 WHERE name = ?1";
+            transaction.prepare_cached(sql)?.execute(params![name, now.0])?;
+        }
+        let sql = "SELECT name, (SELECT count(*) FROM deliveries
+                                 WHERE deliveries.output = name AND state = 'waiting')
+                   FROM outputs WHERE seen < ?1 ORDER BY name";
+        let mut statement = transaction.prepare_cached(sql)?;
+        let rows = statement.query_map([before.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let gone: Vec<(String, u64)> = rows.collect::<Result<_, _>>()?;
+        drop(statement);
+        for (name, _) in &gone {
+            transaction.execute("DELETE FROM outputs WHERE name = ?1", [name])?;
+            transaction.execute("DELETE FROM deliveries WHERE output = ?1", [name])?;
+        }
+        transaction.commit()?;
+        Ok(gone)
     }
 }
 
 impl Desk {
     /// Lets a delivery that was made or given up be made again, from the first attempt on; one that
-    /// waits is tried at once.
+    /// waits is tried at once. What the output got of the same finding later is made again after it, so
+    /// that the last that it learns is how the finding is.
     ///
     /// # Errors
     /// Fails if there is no such delivery, if its entry is no longer in the outbox, or if the file cannot
     /// be written.
     pub fn repeat(&mut self, output: &str, seq: u64, now: Moment) -> Result<(), StoreError> {
-        let sql = "UPDATE deliveries SET state = 'waiting', attempts = 0, next = ?3, changed = ?3
-                   WHERE output = ?1 AND seq = ?2
-                     AND EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = deliveries.seq)";
         let transaction = self.begin()?;
-        if transaction.prepare_cached(sql)?.execute(params![output, seq, now.0])? == 0 {
+        let sql = "SELECT deliveries.id FROM deliveries JOIN outbox ON outbox.seq = deliveries.seq
+                   WHERE deliveries.output = ?1 AND deliveries.seq = ?2";
+        let mut statement = transaction.prepare_cached(sql)?;
+        let id: Option<String> =
+            statement.query_row(params![output, seq], |row| row.get(0)).optional()?;
+        drop(statement);
+        let Some(id) = id else {
             return Err(StoreError::NoDelivery { output: output.to_owned(), seq });
-        }
+        };
+        let sql = "UPDATE deliveries SET state = 'waiting', attempts = 0, next = ?4, changed = ?4
+                   WHERE output = ?1 AND id = ?3 AND seq >= ?2
+                     AND EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = deliveries.seq)";
+        transaction.prepare_cached(sql)?.execute(params![output, seq, id, now.0])?;
         Ok(transaction.commit()?)
     }
 }
@@ -246,28 +289,29 @@ impl StoreReader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Returns the deliveries that wait and are to be made at `now`, with what to deliver: those first
-    /// that wait longest, at most `most`, and at most [`MOST_DELIVERIES`]. Of each finding it is only the
-    /// earliest, so that its receiver learns in order.
+    /// Returns the deliveries to an output that wait and are to be made at `now`: those first that wait
+    /// longest, at most `most`, and at most [`MOST_DELIVERIES`]. Of each finding it is only the earliest,
+    /// so that its receiver learns in order.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
-    pub fn due(&self, now: Moment, most: usize) -> Result<Vec<Due>, StoreError> {
+    pub fn due(&self, output: &str, now: Moment, most: usize) -> Result<Vec<Delivery>, StoreError> {
         let sql = format!(
-            "SELECT {}, {COLUMNS} FROM deliveries JOIN outbox ON outbox.seq = deliveries.seq
-             WHERE deliveries.state = 'waiting' AND deliveries.next <= ?1
+            "SELECT {COLUMNS} FROM deliveries
+             WHERE output = ?1 AND state = 'waiting' AND (next <= ?2 OR next > ?3)
                AND NOT EXISTS (
                    SELECT 1 FROM deliveries AS earlier
                    WHERE earlier.output = deliveries.output AND earlier.id = deliveries.id
                      AND earlier.seq < deliveries.seq AND earlier.state = 'waiting')
-             ORDER BY deliveries.next, deliveries.seq, deliveries.output LIMIT ?2",
-            outbox::COLUMNS
+             ORDER BY next, seq LIMIT ?4"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![now.0, most.min(MOST_DELIVERIES)])?;
+        let furthest = now.plus(FURTHEST);
+        let most = most.min(MOST_DELIVERIES);
+        let mut rows = statement.query(params![output, now.0, furthest.0, most])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(Due { entry: outbox::read(row)?, delivery: read(row, outbox::WIDTH)? });
+            found.push(read(row, 0)?);
         }
         Ok(found)
     }

@@ -35,7 +35,7 @@ mod urgency;
 pub use allow::{AllowEntry, AllowRule};
 pub use counted::Counted;
 pub use deliveries::{
-    Attempt, AttemptEnd, Delivery, DeliveryFilter, DeliveryState, Due, MOST_DELIVERIES,
+    Attempt, AttemptEnd, Delivery, DeliveryFilter, DeliveryState, MOST_DELIVERIES,
 };
 pub use desk::{Desk, DeskChanges};
 pub use details::{Details, MOST_SIGHTINGS, Sighting};

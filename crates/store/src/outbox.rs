@@ -26,9 +26,6 @@ pub const MOST_ENTRIES: usize = 1000;
 pub(crate) const COLUMNS: &str = "outbox.seq, outbox.detection, outbox.nominal, outbox.id, \
      outbox.state, outbox.replaced, outbox.time, outbox.finding";
 
-/// The number of these columns.
-pub(crate) const WIDTH: usize = 8;
-
 /// That no delivery of an entry may have to be made.
 pub(crate) const IS_DELIVERED: &str = "NOT EXISTS (
      SELECT 1 FROM deliveries WHERE deliveries.seq = outbox.seq AND deliveries.state <> 'done')";
@@ -70,6 +67,17 @@ impl StoreReader {
             found.push(read(row)?);
         }
         Ok(found)
+    }
+
+    /// Returns the entry with a number; `None` if there is none any more.
+    ///
+    /// # Errors
+    /// Fails if the file or the entry cannot be read.
+    pub fn outbox_entry(&self, seq: u64) -> Result<Option<OutboxEntry>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM outbox WHERE seq = ?1");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([seq])?;
+        rows.next()?.map(read).transpose()
     }
 
     /// Returns the number of the last entry that was ever in the outbox; 0 if there was none.

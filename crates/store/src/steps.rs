@@ -11,6 +11,7 @@ pub(crate) const STEPS: &[M<'_>] = &[
     M::up(ALLOW),
     M::up(OVERRIDES),
     M::up(DELIVERIES),
+    M::up(OUTPUTS),
 ];
 
 /// Schedules, the ledger of their runs, and findings.
@@ -207,3 +208,10 @@ const DELIVERIES: &str = "
     CREATE INDEX deliveries_due ON deliveries (next, seq) WHERE state = 'waiting';
     CREATE INDEX deliveries_by_seq ON deliveries (seq);
     CREATE INDEX deliveries_by_id ON deliveries (id);";
+
+/// Each output has its own queue, and stays for a while if it is missing from a configuration.
+const OUTPUTS: &str = "
+    ALTER TABLE outputs ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX deliveries_due;
+    CREATE INDEX deliveries_due ON deliveries (output, next, seq) WHERE state = 'waiting';
+    CREATE INDEX deliveries_waiting ON deliveries (output, id, seq) WHERE state = 'waiting';";

@@ -1,5 +1,7 @@
 //! A server whose clock is simulated: what comes in when, and what is found.
 
+mod outputs;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -8,7 +10,7 @@ use std::sync::PoisonError;
 use spilltrail_content::BuiltinPack;
 use spilltrail_lake::{BatchBuilder, Commit, Event, Origin, move_batches};
 use spilltrail_schedule::Limits;
-use spilltrail_store::{Desk, Override, Status, StoreReader};
+use spilltrail_store::{DeliveryFilter, Desk, Override, Status, StoreReader};
 
 use super::*;
 use crate::lake::MovedRows;
@@ -257,52 +259,6 @@ async fn what_users_set_takes_the_place_of_what_the_content_says() {
     assert_eq!(ran(&simulation).len(), 3);
     let told = simulation.told.0.lock().unwrap().join("\n");
     assert!(told.contains("what was set for Keys Made cannot be used"), "{told}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn findings_go_to_outputs_once_and_are_withdrawn_there() {
-    let mut simulation = Simulation::new().await;
-    let file = simulation.folder.path().join("alerts.ndjson");
-    let output = serde_json::json!({ "name": "alerts", "file": { "path": file } });
-    let outputs: Vec<spilltrail_deliver::Output> = vec![serde_json::from_value(output).unwrap()];
-    let clients = || Clients::new(|_| None, ClientLimits::default()).unwrap();
-    let lines = || -> Vec<(String, String)> {
-        let text = fs::read_to_string(&file).unwrap_or_default();
-        let of = |line: &str| {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-            (text("state"), text("title"))
-        };
-        text.lines().map(of).collect()
-    };
-    let deliver = async |simulation: &Simulation| {
-        let runner = &simulation.server.runner;
-        let options = ServeOptions { outputs: outputs.clone(), ..runner.options.clone() };
-        let runner = Arc::new(Runner {
-            options,
-            folder: runner.folder.clone(),
-            store: runner.store.clone(),
-            wal: runner.wal.clone(),
-            sink: runner.sink.clone(),
-            cancel: runner.cancel.clone(),
-        });
-        let outputs = Outputs { runner, clients: clients() };
-        outputs.step().await.unwrap();
-        outputs.step().await.unwrap();
-    };
-    deliver(&simulation).await;
-    simulation.arrive("ann", &[START.plus(HOUR / 2)]).await;
-    simulation.scheduler.tick(START.plus(2 * HOUR)).await.unwrap();
-    deliver(&simulation).await;
-    deliver(&simulation).await;
-    let new = ("new".to_owned(), "Keys Made".to_owned());
-    assert_eq!(lines(), std::slice::from_ref(&new));
-    // A late event changes what was found, and it is told in place of that.
-    simulation.arrive("ann", &[START.plus(HOUR / 3)]).await;
-    simulation.move_all().await;
-    simulation.scheduler.tick(START.plus(2 * HOUR + 600)).await.unwrap();
-    deliver(&simulation).await;
-    assert_eq!(lines(), [new, ("changed".to_owned(), "Keys Made".to_owned())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
