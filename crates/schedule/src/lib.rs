@@ -28,5 +28,5 @@ pub use plan::{Ahead, Limits, MOST_COUNTED, Missed, Plan, Planned, Reason, plan}
 pub use schedule::{IntervalError, Mode, Priority, Schedule, ScheduleError, ScheduleSpec};
 pub use spread::{Window, start_of};
 pub use throttle::{
-    KEPT, MOST_REPORTS, PeriodError, Throttle, ThrottleKey, ThrottleState, Verdict,
+    Disturbed, KEPT, MOST_REPORTS, PeriodError, Throttle, ThrottleKey, ThrottleState, Verdict,
 };

@@ -6,9 +6,10 @@
 //!
 //! Time is the nominal time of runs, never the clock's. A run that catches up, or runs again because
 //! events were late, therefore gives the answer that it would have given in time: it looks only at what
-//! runs with earlier nominal times reported, and not at what it reported itself.
+//! runs with earlier nominal times reported, and not at what it reported itself. If it reports something
+//! else than before, what later runs held back or reported no longer holds, and these run again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,19 @@ pub struct ThrottleState {
     /// again too soon, but nothing was held back that should not be.
     #[serde(default)]
     pub forgotten: u64,
+    /// The runs that are to run again, in their order, because one before them reports something else
+    /// than it did. Whoever has run them clears it.
+    #[serde(default)]
+    pub disturbed: Option<Disturbed>,
+}
+
+/// Runs whose answers no longer hold: those after one nominal time, up to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disturbed {
+    /// The nominal time of the last run before them.
+    pub after: Moment,
+    /// The last nominal time.
+    pub to: Moment,
 }
 
 impl Throttle {
@@ -127,7 +141,8 @@ impl Throttle {
     }
 
     /// Decides about the rows of a run, and takes note of what it reports. If the run ran before, this
-    /// replaces what it reported then.
+    /// replaces what it reported then, and later runs may have to run again:
+    /// [`disturbed`](ThrottleState::disturbed) says which.
     pub fn decide(
         &self,
         state: &mut ThrottleState,
@@ -135,11 +150,15 @@ impl Throttle {
         rows: &[ThrottleKey],
     ) -> Vec<Verdict> {
         let verdicts = rows.iter().map(|key| self.verdict(state, nominal, key)).collect::<Vec<_>>();
+        let before = state.reported(nominal);
         state.retract(nominal);
         for (key, verdict) in rows.iter().zip(&verdicts) {
             if *verdict == Verdict::Report {
                 state.report(key, nominal);
             }
+        }
+        if state.newest > nominal && state.reported(nominal) != before {
+            state.disturb(nominal, nominal.plus(self.period));
         }
         state.newest = state.newest.max(nominal);
         state.expire(state.newest.plus(-(self.period.saturating_add(KEPT))));
@@ -169,6 +188,19 @@ impl ThrottleState {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.reports.is_empty()
+    }
+
+    /// Returns what a run reported.
+    fn reported(&self, nominal: Moment) -> BTreeSet<ThrottleKey> {
+        let has = |reports: &Vec<Moment>| reports.binary_search(&nominal).is_ok();
+        self.reports.iter().filter(|(_, of)| has(of)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Lets the runs after one run again.
+    fn disturb(&mut self, after: Moment, to: Moment) {
+        let before = self.disturbed.unwrap_or(Disturbed { after, to });
+        let (after, to) = (before.after.min(after), before.to.max(to));
+        self.disturbed = Some(Disturbed { after, to });
     }
 
     fn report(&mut self, key: &ThrottleKey, nominal: Moment) {
@@ -345,5 +377,40 @@ mod tests {
         run(&throttle, &mut state, 1, &["a"]);
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<ThrottleState>(&text).unwrap(), state);
+    }
+
+    /// Runs that are repeated when an earlier one was, in their order, give what they give in order.
+    #[test]
+    fn disturbed_runs_lead_to_what_runs_in_order_give() {
+        let throttle = throttle("3h");
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..500 {
+            let hours = 8;
+            let late = random.usize(..8);
+            let mut users = |_: i64| -> Vec<&str> {
+                ["ann", "bob"].into_iter().filter(|_| random.u8(..3) == 0).collect()
+            };
+            let first: Vec<Vec<&str>> = (0..hours).map(&mut users).collect();
+            let mut last = first.clone();
+            last[late] = users(0);
+            let (mut state, mut in_order) = (ThrottleState::default(), ThrottleState::default());
+            let all = |state: &mut ThrottleState, rows: &[Vec<&str>]| -> Vec<Vec<bool>> {
+                let of = |hour: usize| run(&throttle, state, hour as i64, &rows[hour]);
+                (0..rows.len()).map(of).collect()
+            };
+            let expected = all(&mut in_order, &last);
+            let mut found = all(&mut state, &first);
+            assert_eq!(state.disturbed, None);
+            found[late] = run(&throttle, &mut state, late as i64, &last[late]);
+            let mut next = state.disturbed.map_or(hours, |disturbed| disturbed.after.0 / HOUR + 1);
+            while next < hours && state.disturbed.is_some_and(|it| next * HOUR <= it.to.0) {
+                let index = usize::try_from(next).unwrap();
+                found[index] = run(&throttle, &mut state, next, &last[index]);
+                next += 1;
+            }
+            state.disturbed = None;
+            assert_eq!(found, expected, "{first:?} {last:?}");
+            assert_eq!(state, in_order);
+        }
     }
 }

@@ -8,7 +8,9 @@ use spilltrail_schedule::{Covered, Interval, Moment, ScheduleSpec, ThrottleState
 use crate::error::StoreError;
 use crate::findings::{self, COLUMNS};
 use crate::form;
-use crate::records::{ScheduleRecord, Status, StoredFinding, StoredRun, StoredSchedule};
+use crate::records::{
+    FindingRecord, ScheduleRecord, Status, StoredFinding, StoredRun, StoredSchedule,
+};
 
 /// The columns that [`run`] reads.
 pub(crate) const RUN: &str = "schedule, nominal, attempt, first, firings, status, covers_from, \
@@ -52,6 +54,29 @@ impl StoreReader {
             let (is_enabled, is_overridden) = (row.get(2)?, row.get(3)?);
             let schedule = ScheduleRecord { id: row.get(0)?, spec, is_enabled, is_overridden };
             found.push(StoredSchedule { schedule, done: Moment(row.get(4)?) });
+        }
+        Ok(found)
+    }
+
+    /// Returns the findings that a run has, apart from those that are withdrawn.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn findings_of(
+        &self,
+        schedule: &str,
+        nominal: Moment,
+    ) -> Result<Vec<FindingRecord>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM findings
+             WHERE detection = ?1 AND nominal = ?2 AND state <> 'withdrawn' ORDER BY id",
+            COLUMNS
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query((schedule, nominal.0))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(findings::read(&self.connection, row)?.finding);
         }
         Ok(found)
     }

@@ -61,7 +61,8 @@ impl Status {
     }
 
     /// Returns whether the run has findings, even if these are none.
-    pub(crate) fn has_findings(self) -> bool {
+    #[must_use]
+    pub fn has_findings(self) -> bool {
         matches!(self, Self::Done | Self::Late)
     }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use spilltrail_schedule::{Changes, Missed, Moment, Reason, ThrottleState};
 
 use crate::allow;
@@ -148,14 +148,24 @@ impl Store {
         let done = if run.status.moves_on() { run.nominal } else { Moment(i64::MIN) };
         ledger::move_on(&transaction, &run.schedule, done)?;
         if let Some(throttle) = throttle {
-            let sql = "UPDATE schedules SET throttle = ?2 WHERE id = ?1";
-            let state = ledger::json(throttle)?;
-            transaction.prepare_cached(sql)?.execute((&run.schedule, state))?;
+            set_throttle(&transaction, &run.schedule, throttle)?;
         }
         allow::count(&transaction, hits, run.started)?;
         let told = outbox::told_since(&transaction, end)?;
         transaction.commit()?;
         Ok(Finished::Stored { changes, told })
+    }
+
+    /// Stores what a schedule throttles from now on.
+    ///
+    /// # Errors
+    /// Fails if there is no such schedule, or if the file cannot be written.
+    pub fn set_throttle(
+        &mut self,
+        schedule: &str,
+        throttle: &ThrottleState,
+    ) -> Result<(), StoreError> {
+        set_throttle(&self.reader.connection, schedule, throttle)
     }
 
     /// Stores firings that do not run, and moves their schedule on.
@@ -194,6 +204,16 @@ impl Store {
         let behavior = TransactionBehavior::Immediate;
         Ok(self.reader.connection.transaction_with_behavior(behavior)?)
     }
+}
+
+fn set_throttle(
+    connection: &Connection,
+    schedule: &str,
+    throttle: &ThrottleState,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE schedules SET throttle = ?2 WHERE id = ?1";
+    let state = ledger::json(throttle)?;
+    ledger::require(connection.prepare_cached(sql)?.execute((schedule, state))?, schedule)
 }
 
 /// Returns the entry of the ledger for a run.

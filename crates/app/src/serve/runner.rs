@@ -1,6 +1,6 @@
 //! Runs what is due: detections over the lake, and baselines that fill lookups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -54,9 +54,38 @@ pub(super) enum Why {
     Late,
 }
 
+/// What follows from the runs of a pass.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// The ids of those that failed, and are due again.
+    pub(super) failed: Vec<String>,
+    /// The ids of those of which later runs are to run again, because they throttle something else now.
+    pub(super) disturbed: BTreeSet<String>,
+}
+
+/// What follows from the end of a run.
+#[derive(Debug, Default)]
+struct After {
+    failed: bool,
+    disturbed: bool,
+}
+
+impl Passed {
+    fn note(&mut self, run: &Run, after: After) {
+        if after.failed {
+            self.failed.push(run.schedule.clone());
+        }
+        if after.disturbed {
+            self.disturbed.insert(run.schedule.clone());
+        }
+    }
+}
+
 /// How an attempt at a run ended.
 struct Ended {
     status: Status,
+    /// Not all events could be read, or nothing was judged: what was found before may be there still.
+    is_partial: bool,
     reason: Option<String>,
     findings: Vec<Finding>,
     cost: serde_json::Value,
@@ -82,8 +111,7 @@ impl Runner {
         done.await?.map_err(|error| AppError::Store { path, reason: error.to_string() })
     }
 
-    /// Runs what a pass has, and stores how each run ended. Returns the ids of those that failed, and
-    /// are due again.
+    /// Runs what a pass has, and stores how each run ended.
     ///
     /// # Errors
     /// Fails if the end of a run cannot be stored, or if the server is stopped.
@@ -92,8 +120,8 @@ impl Runner {
         loaded: &Loaded,
         pass: &Pass,
         why: Why,
-    ) -> Result<Vec<String>, AppError> {
-        let mut failed = Vec::new();
+    ) -> Result<Passed, AppError> {
+        let mut passed = Passed::default();
         let mut detections: BTreeMap<Moment, Vec<(&Run, usize)>> = BTreeMap::new();
         let mut baselines = Vec::new();
         for run in &pass.runs {
@@ -109,17 +137,17 @@ impl Runner {
         for (run, index) in baselines {
             let (seen, started) = (self.seen().await?, (super::now(), Instant::now()));
             let ended = self.baseline(loaded, run, index).await?;
-            failed.extend(self.finish(loaded, run, why, seen, started, ended).await?);
+            passed.note(run, self.finish(loaded, run, why, seen, started, ended).await?);
         }
         for (nominal, runs) in detections {
             let (seen, started) = (self.seen().await?, (super::now(), Instant::now()));
             let mut ended = self.detections(loaded, pass.interval, nominal, &runs).await?;
             for (run, _) in runs {
                 let ended = ended.remove(&run.schedule).unwrap_or_else(Ended::lost);
-                failed.extend(self.finish(loaded, run, why, seen, started, ended).await?);
+                passed.note(run, self.finish(loaded, run, why, seen, started, ended).await?);
             }
         }
-        Ok(failed)
+        Ok(passed)
     }
 
     /// Returns the number of the last batch that whoever reads the lake from now on sees.
@@ -207,6 +235,7 @@ impl Runner {
         match rows.await {
             Ok(rows) => Ok(Ended {
                 status: Status::Done,
+                is_partial: false,
                 reason: None,
                 findings: Vec::new(),
                 cost: json!({ "rows": rows }),
@@ -219,7 +248,7 @@ impl Runner {
         }
     }
 
-    /// Stores how a run ended, and tells it. Returns its id if it failed.
+    /// Stores how a run ended, and tells it.
     async fn finish(
         &self,
         loaded: &Loaded,
@@ -228,8 +257,10 @@ impl Runner {
         seen: u64,
         (started, clock): (Moment, Instant),
         ended: Ended,
-    ) -> Result<Option<String>, AppError> {
-        let Some(scheduled) = loaded.schedules.run.get(&run.schedule) else { return Ok(None) };
+    ) -> Result<After, AppError> {
+        let Some(scheduled) = loaded.schedules.run.get(&run.schedule) else {
+            return Ok(After::default());
+        };
         let detection = match scheduled.what {
             What::Detection(index) => loaded.content.set.detections.get(index),
             What::Baseline(_) => None,
@@ -239,7 +270,7 @@ impl Runner {
             (Status::Done, Why::Late) => Status::Late,
             (status, _) => status,
         };
-        let Ended { reason, findings, mut cost, .. } = ended;
+        let Ended { reason, findings, mut cost, is_partial, .. } = ended;
         let took = clock.elapsed();
         let (id, nominal) = (run.schedule.clone(), run.nominal);
         let record = RunRecord {
@@ -259,34 +290,50 @@ impl Runner {
             let reader = store.reader();
             let attempt = reader.next_attempt(&id, nominal)?;
             let mut state = throttle.as_ref().map(|_| reader.throttle(&id)).transpose()?;
-            let (findings, held) = match (&throttle, &mut state) {
-                (Some(throttle), Some(state)) if matches!(status, Status::Done | Status::Late) => {
-                    let keys: Vec<_> =
-                        findings.iter().map(|finding| findings::key(throttle, finding)).collect();
-                    let verdicts = throttle.decide(state, nominal, &keys);
-                    let of = findings.into_iter().zip(verdicts);
-                    let (reported, held): (Vec<_>, Vec<_>) =
-                        of.partition(|(_, verdict)| *verdict == Verdict::Report);
-                    (reported.into_iter().map(|(finding, _)| finding).collect(), held.len())
-                }
-                _ => (findings, 0),
-            };
-            if held > 0 {
-                cost["throttled"] = held.into();
-            }
             let mut allowed = Allowed::new(reader.allow_list(false)?, started);
-            let findings: Vec<FindingRecord> = findings
+            let hidden: Vec<_> = findings.iter().map(|finding| allowed.hides(finding)).collect();
+            let mut held = vec![false; findings.len()];
+            if let (Some(throttle), Some(state)) = (&throttle, &mut state)
+                && status.has_findings()
+            {
+                // What is hidden does not stand in the way of what is not.
+                let seen: Vec<usize> =
+                    (0..findings.len()).filter(|place| hidden[*place].is_none()).collect();
+                let keys: Vec<_> =
+                    seen.iter().map(|place| findings::key(throttle, &findings[*place])).collect();
+                let verdicts = throttle.decide(state, nominal, &keys);
+                for (place, verdict) in seen.into_iter().zip(verdicts) {
+                    held[place] = verdict != Verdict::Report;
+                }
+            }
+            let throttled = held.iter().filter(|held| **held).count();
+            if throttled > 0 {
+                cost["throttled"] = throttled.into();
+            }
+            let mut findings: Vec<FindingRecord> = findings
                 .iter()
-                .map(|finding| findings::record(finding, allowed.hides(finding)))
+                .zip(hidden)
+                .zip(held)
+                .filter(|(_, held)| !held)
+                .map(|((finding, hidden), _)| findings::record(finding, hidden))
                 .collect();
-            store.finish_run(&StoredOutcome {
+            if is_partial && status.has_findings() {
+                let known: BTreeSet<String> =
+                    findings.iter().map(|finding| finding.id.clone()).collect();
+                let before = reader.findings_of(&id, nominal)?.into_iter();
+                findings.extend(before.filter(|finding| !known.contains(&finding.id)));
+            }
+            let disturbed = state.as_ref().is_some_and(|state| state.disturbed.is_some());
+            let finished = store.finish_run(&StoredOutcome {
                 run: &RunRecord { attempt, cost: Some(cost.to_string()), ..record },
                 findings: &findings,
                 throttle: state.as_ref(),
                 hits: &allowed.hits(),
-            })
+            })?;
+            Ok((finished, disturbed))
         };
-        let told = match self.with_store(stored).await? {
+        let (finished, disturbed) = self.with_store(stored).await?;
+        let told = match finished {
             Finished::Stored { told, .. } => told,
             Finished::Already => Told::default(),
         };
@@ -300,7 +347,7 @@ impl Runner {
             took,
             reason: reason.as_deref(),
         });
-        Ok((status == Status::Failed).then(|| run.schedule.clone()))
+        Ok(After { failed: status == Status::Failed, disturbed })
     }
 }
 
@@ -315,6 +362,7 @@ impl Ended {
     fn failed(reason: &str) -> Self {
         Self {
             status: Status::Failed,
+            is_partial: false,
             reason: Some(reason.to_owned()),
             findings: Vec::new(),
             cost: json!({}),
@@ -370,12 +418,14 @@ impl Ended {
             let why = unread.reasons.first().map_or("", String::as_str);
             format!("events are missing: {}: {why}", unread.name)
         });
+        let is_partial = unread.is_some()
+            || matches!(report.status, Outcome::CannotFire(_) | Outcome::NeedsSource(_));
         let found = report.findings + report.hidden;
         let uncounted = (report.rows > found && found >= MAX_FINDINGS as u64)
             .then(|| format!("of {} rows, the first {MAX_FINDINGS} are findings", report.rows));
         let reason = reason.or(unread).or(lacks).or(uncounted);
         let findings = if status == Status::Done { findings } else { Vec::new() };
-        Self { status, reason, findings, cost }
+        Self { status, is_partial, reason, findings, cost }
     }
 }
 

@@ -3,17 +3,18 @@
 //! It looks at the clock, asks `schedule` what is due, runs it, and records that. What is due again
 //! because it failed waits a while; everything else that is due runs meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use spilltrail_lake::WalReader;
 use spilltrail_schedule::{
-    Again, Arrival, Interval, Late, Moment, Plan, Planned, Schedule, late, passes, plan,
+    Again, Arrival, Covered, Interval, Late, Moment, Pass, Plan, Planned, Run, Schedule, late,
+    passes, plan,
 };
 use spilltrail_store::{ScheduleRecord, Store, StoredSchedule};
 
 use super::events::ServeEvent;
-use super::runner::{Loaded, Runner, Why};
+use super::runner::{Loaded, Passed, Runner, Why};
 use super::schedules::{What, overridden};
 use crate::error::{AppError, blocking};
 
@@ -40,6 +41,9 @@ pub(super) struct Scheduler {
     late_at: Moment,
     /// The schedules that have been told to be ahead of the clock.
     ahead: Vec<String>,
+    /// The schedules of which runs may have to run again, because one before them throttles something
+    /// else now.
+    disturbed: BTreeSet<String>,
 }
 
 impl Scheduler {
@@ -60,6 +64,8 @@ impl Scheduler {
             failed: BTreeMap::new(),
             late_at: now,
             ahead: Vec::new(),
+            // Whatever was disturbed when the server stopped.
+            disturbed: loaded.schedules.run.keys().cloned().collect(),
         };
         scheduler.load(loaded, &[], now).await?;
         Ok(scheduler)
@@ -176,17 +182,87 @@ impl Scheduler {
         }
         self.tell_ahead(&plan);
         for pass in &plan.passes {
-            let failed = self.runner.pass(&self.loaded, pass, Why::Due).await?;
-            self.note(pass.runs.iter().map(|run| &run.schedule), &failed, now);
+            self.pass(pass, Why::Due, now).await?;
         }
+        self.repeat_disturbed(now).await?;
         if now >= self.late_at {
             self.late(now).await?;
+            self.repeat_disturbed(now).await?;
             self.late_at = now.plus(LATE_EVERY);
         }
         let retried = self.failed.values().map(|(_, at)| *at).filter(|at| *at > now).min();
         let next = [plan.next, retried, Some(self.late_at)].into_iter().flatten().min();
         let longest = now.plus(LONGEST_PAUSE);
         Ok(next.unwrap_or(longest).min(longest))
+    }
+
+    /// Runs a pass, and takes note of what follows from it. Returns true if none of it failed.
+    async fn pass(&mut self, pass: &Pass, why: Why, now: Moment) -> Result<bool, AppError> {
+        let Passed { failed, disturbed } = self.runner.pass(&self.loaded, pass, why).await?;
+        self.note(pass.runs.iter().map(|run| &run.schedule), &failed, now);
+        self.disturbed.extend(disturbed);
+        Ok(failed.is_empty())
+    }
+
+    /// Runs again what has run after a run that throttles something else now, in its order.
+    async fn repeat_disturbed(&mut self, now: Moment) -> Result<(), AppError> {
+        for id in self.disturbed.clone() {
+            if self.waits(&id, now) {
+                continue;
+            }
+            let from = now.plus(-self.runner.options.late_look_back.saturating_mul(2));
+            let of = id.clone();
+            let read = move |store: &mut Store| {
+                let disturbed = store.reader().throttle(&of)?.disturbed;
+                disturbed.map(|first| Ok((first, store.reader().covered(from)?))).transpose()
+            };
+            let Some((first, covered)) = self.runner.with_store(read).await? else {
+                self.disturbed.remove(&id);
+                continue;
+            };
+            let kept = self.runner.options.retention.kept_since(now);
+            let mut runs: Vec<_> = covered
+                .into_iter()
+                .map(|Covered { schedule, nominal, interval, .. }| Run {
+                    nominal,
+                    schedule,
+                    interval,
+                    start: now,
+                })
+                .collect();
+            runs.retain(|run| {
+                run.schedule == id && run.nominal > first.after && run.interval.from >= kept
+            });
+            runs.sort_by_key(|run| run.nominal);
+            let (mut to, mut is_done) = (first.to, true);
+            for run in runs {
+                // Runs that throttle something else in turn disturb those after them.
+                if run.nominal > to {
+                    break;
+                }
+                for pass in passes(vec![run]) {
+                    is_done &= self.pass(&pass, Why::Late, now).await?;
+                }
+                if !is_done {
+                    break;
+                }
+                let of = id.clone();
+                let read = move |store: &mut Store| store.reader().throttle(&of);
+                let disturbed = self.runner.with_store(read).await?.disturbed;
+                to = disturbed.map_or(to, |disturbed| disturbed.to.max(to));
+            }
+            if is_done {
+                let of = id.clone();
+                let settle = move |store: &mut Store| {
+                    let mut state = store.reader().throttle(&of)?;
+                    state.disturbed = None;
+                    store.set_throttle(&of, &state)
+                };
+                self.runner.with_store(settle).await?;
+                self.disturbed.remove(&id);
+            }
+        }
+        Ok(())
     }
 
     fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
@@ -283,9 +359,7 @@ impl Scheduler {
             }
         }
         for pass in passes(runs) {
-            let failed = self.runner.pass(&self.loaded, &pass, Why::Late).await?;
-            is_done &= failed.is_empty();
-            self.note(pass.runs.iter().map(|run| &run.schedule), &failed, now);
+            is_done &= self.pass(&pass, Why::Late, now).await?;
         }
         if is_done {
             self.forget(last).await?;

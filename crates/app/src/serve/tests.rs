@@ -105,10 +105,15 @@ fn options(folder: &Path) -> ServeOptions {
 
 impl Simulation {
     async fn new() -> Self {
+        Self::of(DETECTION).await
+    }
+
+    /// Starts a server with a detection, and the correlation.
+    async fn of(detection: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let detections = folder.path().join("content/detections");
         fs::create_dir_all(&detections).unwrap();
-        fs::write(detections.join("keys_made.yml"), DETECTION).unwrap();
+        fs::write(detections.join("keys_made.yml"), detection).unwrap();
         fs::write(detections.join("much_risk.yml"), CORRELATION).unwrap();
         Self::open(folder, START).await
     }
@@ -181,8 +186,8 @@ fn events() -> Vec<(&'static str, Moment)> {
 }
 
 /// Runs fourteen hours, in which each event arrives some time after it happened; returns what is found.
-async fn hours(delay: impl Fn(usize) -> i64, restarts: bool) -> BTreeSet<String> {
-    let mut simulation = Simulation::new().await;
+async fn hours(detection: &str, delay: impl Fn(usize) -> i64, restarts: bool) -> BTreeSet<String> {
+    let mut simulation = Simulation::of(detection).await;
     let mut coming: Vec<(Moment, &str, Moment)> = events()
         .into_iter()
         .enumerate()
@@ -213,15 +218,29 @@ async fn hours(delay: impl Fn(usize) -> i64, restarts: bool) -> BTreeSet<String>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn late_and_shuffled_events_give_the_findings_of_those_in_time() {
-    let in_time = hours(|_| 60, false).await;
+    let in_time = hours(DETECTION, |_| 60, false).await;
     let keys = in_time.iter().filter(|line| line.starts_with("Keys")).count();
     assert!(keys > 20 && in_time.len() > keys, "{in_time:#?}");
     let of_keys = |found: &BTreeSet<String>| -> BTreeSet<String> {
         found.iter().filter(|line| line.starts_with("Keys")).cloned().collect()
     };
     // Up to four hours late, in any order, with a server that is stopped now and then.
-    let late = hours(|number| (number as i64 * 7919) % (4 * HOUR), true).await;
+    let late = hours(DETECTION, |number| (number as i64 * 7919) % (4 * HOUR), true).await;
     assert_eq!(of_keys(&late), of_keys(&in_time));
+}
+
+/// What an earlier run did not know of yet changes what later runs throttle.
+#[tokio::test(flavor = "multi_thread")]
+async fn late_events_and_throttles_give_the_findings_of_those_in_time() {
+    let throttled = format!("{DETECTION}  throttling:\n    fields: [user_name]\n    period: 3h\n");
+    let of_keys = |found: BTreeSet<String>| -> BTreeSet<String> {
+        found.into_iter().filter(|line| line.starts_with("Keys")).collect()
+    };
+    let all = of_keys(hours(DETECTION, |_| 60, false).await);
+    let in_time = of_keys(hours(&throttled, |_| 60, false).await);
+    assert!(in_time.len() >= 8 && in_time.len() < all.len(), "{in_time:#?}");
+    let late = hours(&throttled, |number| (number as i64 * 7919) % (4 * HOUR), false).await;
+    assert_eq!(of_keys(late), in_time);
 }
 
 #[tokio::test(flavor = "multi_thread")]
