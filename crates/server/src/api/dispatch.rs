@@ -14,12 +14,12 @@ use axum::http::{Response, StatusCode};
 use futures::FutureExt;
 
 use super::Api;
-use super::access::address;
 use super::errors::{ApiError, Code};
 use super::operation::{Access, Answer, Body, Operation};
 use super::request::Asked;
 use crate::audit::Change;
 use crate::hec::{BodyOptions, BodyReader, Reply};
+use crate::serve::ClientAddress;
 
 /// The header with which a client says who asks.
 pub(super) const WHO: &str = "x-spilltrail-user";
@@ -58,7 +58,7 @@ pub(super) async fn answer(
     let (parts, body) = request.into_parts();
     let method = parts.method.clone();
     let path = parts.uri.path().to_owned();
-    let client = address(&parts);
+    let client = ClientAddress::of(&parts.extensions);
     // A bug in one request must not end its connection without an answer.
     let told = AssertUnwindSafe(run(&api, &id, &operations, parts, body)).catch_unwind().await;
     let told = told.unwrap_or_else(|_| {
@@ -142,7 +142,8 @@ async fn of(
         }
     };
     let who = who(parts)?;
-    let mut asked = Asked { who, address: address(parts), is_trusted, ..Asked::default() };
+    let address = ClientAddress::of(&parts.extensions);
+    let mut asked = Asked { who, address, is_trusted, ..Asked::default() };
     let of_path = parts.extract::<RawPathParams>().await;
     let of_path =
         of_path.map_err(|_| ApiError::new(Code::BadParameter, "the path is not UTF-8"))?;

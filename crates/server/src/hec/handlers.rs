@@ -316,7 +316,7 @@ fn admitted<'a>(
     match authorize(&parts.headers, &query, tokens) {
         Ok(token) => Ok((query, token)),
         Err(Refused { code, reason, token }) => {
-            let address = parts.extensions.get::<ClientAddress>().map(|address| address.0.ip());
+            let address = ClientAddress::of(&parts.extensions);
             let part = Part::Collector;
             let refusal = Refusal { part, address, reason, token, untold: 0 };
             collector.audit.refused(refusal, Instant::now());
