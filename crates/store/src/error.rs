@@ -134,7 +134,9 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
-            Some(rusqlite::ErrorCode::DatabaseBusy) => Self::Busy,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                Self::Busy
+            }
             _ => Self::Failed(error),
         }
     }
@@ -150,4 +152,26 @@ fn quoted(names: &[String]) -> String {
     let more = names.len().saturating_sub(MOST_SHOWN);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     shown.join(", ") + &rest
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_way_for_a_while_is_told_apart() {
+        for (code, expected) in [
+            (ffi::SQLITE_BUSY, "another process has been writing"),
+            (ffi::SQLITE_BUSY_SNAPSHOT, "another process has been writing"),
+            (ffi::SQLITE_LOCKED, "another process has been writing"),
+            (ffi::SQLITE_FULL, "the disk is full"),
+            (ffi::SQLITE_CORRUPT, "cannot use the store"),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = StoreError::from(error).to_string();
+            assert!(error.starts_with(expected), "{code}: {error}");
+        }
+    }
 }

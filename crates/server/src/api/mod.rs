@@ -29,9 +29,7 @@ mod token;
 mod words;
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::Request;
@@ -54,6 +52,7 @@ pub use self::readers::Readers;
 pub use self::token::{ApiToken, ApiTokenError};
 use crate::audit::Audit;
 use crate::health::{self, Readiness};
+use crate::ids::RequestIds;
 use crate::metrics::Metrics;
 use crate::secret::TokenHash;
 
@@ -102,10 +101,7 @@ pub struct Api {
     clock: fn() -> i64,
     /// The document that describes the API, as JSON.
     document: String,
-    /// Tells the ids of requests of this process from those of others.
-    process: u32,
-    /// The number of requests so far.
-    count: AtomicU64,
+    ids: RequestIds,
 }
 
 impl fmt::Debug for Api {
@@ -143,8 +139,7 @@ impl Api {
             check_allow,
             clock,
             document: openapi::document(&operations()),
-            process: RandomState::new().hash_one(0) as u32,
-            count: AtomicU64::new(0),
+            ids: RequestIds::new(),
         })
     }
 
@@ -183,11 +178,6 @@ impl Api {
     /// Returns the time.
     pub(crate) fn now(&self) -> Moment {
         Moment((self.clock)().div_euclid(1_000_000))
-    }
-
-    /// Returns an id that no other request has.
-    fn next_id(&self) -> String {
-        format!("{:08x}-{:x}", self.process, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }
 

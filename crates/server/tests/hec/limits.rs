@@ -147,7 +147,7 @@ async fn clients_that_read_nothing() {
     silent.write_all(request).await.unwrap();
     let mut next = server.connect().await;
     next.write_all(request).await.unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(60), answer(&mut next));
+    let answer = tokio::time::timeout(Duration::from_mins(1), answer(&mut next));
     let answer = answer.await.expect("the first connection ends").unwrap();
     assert_eq!((answer.status, answer.body.len()), (200, BYTES));
     drop(silent);
