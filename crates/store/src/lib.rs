@@ -32,7 +32,7 @@ mod tests;
 mod triage;
 mod urgency;
 
-pub use allow::{AllowEntry, AllowRule};
+pub use allow::{AllowEntry, AllowError, AllowRule};
 pub use counted::Counted;
 pub use deliveries::{
     Attempt, AttemptEnd, Delivery, DeliveryFilter, DeliveryState, Due, MOST_DELIVERIES,
@@ -42,7 +42,7 @@ pub use details::{Details, MOST_SIGHTINGS, Sighting};
 pub use error::StoreError;
 pub use list::{Cursor, Filter, Listed, MOST_ROWS, Page, Span, Suppressed};
 pub use outbox::{MOST_ENTRIES, OutboxEntry};
-pub use overrides::{Override, StoredOverride};
+pub use overrides::{Override, OverrideError, StoredOverride};
 pub use reader::StoreReader;
 pub use records::{
     FindingRecord, FindingState, RiskRecord, RunRecord, ScheduleRecord, Status, StoredFinding,

@@ -35,7 +35,6 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
 use spilltrail_schedule::Moment;
-use spilltrail_store::AllowRule;
 use tokio::sync::Semaphore;
 
 use self::access::Access;
@@ -74,8 +73,6 @@ pub struct ApiParts {
     pub searches: Arc<dyn Searches>,
     /// The limits of searches.
     pub jobs: JobOptions,
-    /// Says what is wrong with an entry of the allow-list that is to be added, if anything is.
-    pub check_allow: fn(&AllowRule) -> Result<(), String>,
     /// Returns the time in microseconds since the epoch.
     pub clock: fn() -> i64,
 }
@@ -97,7 +94,6 @@ pub struct Api {
     readers: Arc<Readers>,
     indexes: Arc<dyn Indexes>,
     jobs: Arc<Jobs>,
-    check_allow: fn(&AllowRule) -> Result<(), String>,
     clock: fn() -> i64,
     /// The document that describes the API, as JSON.
     document: String,
@@ -114,18 +110,8 @@ impl Api {
     /// Creates the API.
     #[must_use]
     pub fn new(parts: ApiParts) -> Arc<Self> {
-        let ApiParts {
-            access,
-            audit,
-            metrics,
-            readiness,
-            readers,
-            indexes,
-            searches,
-            jobs,
-            check_allow,
-            clock,
-        } = parts;
+        let ApiParts { access, audit, metrics, readiness, readers, indexes, searches, jobs, clock } =
+            parts;
         Arc::new(Self {
             max_body: access.max_body,
             requests: Semaphore::new(access.max_requests.min(Semaphore::MAX_PERMITS)),
@@ -136,7 +122,6 @@ impl Api {
             readiness,
             readers,
             indexes,
-            check_allow,
             clock,
             document: openapi::document(&operations()),
             ids: RequestIds::new(),

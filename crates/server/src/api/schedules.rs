@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use spilltrail_schedule::{Moment, Schedule, ScheduleSpec, Window};
+use spilltrail_schedule::{Moment, Schedule, ScheduleSpec};
 use spilltrail_store::{
     Override, RunCounts, Status, StoreError, StoredOverride, StoredRun, StoredSchedule,
 };
@@ -29,11 +29,8 @@ const ROWS: usize = 100;
 /// The most runs of an answer.
 const MOST: u64 = 1000;
 
-/// The most bytes of a text of an override.
+/// The most bytes of a reason.
 const MAX_BYTES: usize = 1000;
-
-/// The most minutes of a window: a week.
-const MAX_WINDOW: u32 = 7 * 24 * 60;
 
 const ID: Parameter =
     Parameter::path("id", Kind::Text(500), "The id, which is that of the detection.");
@@ -163,7 +160,7 @@ struct NewOverride {
     /// The first moment after those.
     #[serde(default)]
     latest: Option<String>,
-    /// How long after its time it may start: `auto`, or minutes.
+    /// How long after its time it may start: `none`, `auto`, or minutes up to a week.
     #[serde(default)]
     window: Option<String>,
     /// Why.
@@ -342,11 +339,7 @@ fn told(
         zone,
         earliest,
         latest,
-        window: match window {
-            Window::None => "none".to_owned(),
-            Window::Minutes(minutes) => minutes.to_string(),
-            Window::Auto => "auto".to_owned(),
-        },
+        window: window.to_string(),
         done: done.0,
         next: next.and_then(|schedule| schedule.next(now)).map(|next| next.0),
         last: last.map(Run::from),
@@ -391,61 +384,35 @@ fn runs(api: Arc<Api>, asked: Asked) -> Answering {
     })
 }
 
-/// Checks a text of an override.
-fn checked(name: &str, text: &str) -> Result<(), ApiError> {
-    if text.trim().is_empty() || text.len() > MAX_BYTES {
+/// Checks that there is a reason.
+fn reasoned(reason: &str) -> Result<(), ApiError> {
+    if reason.trim().is_empty() || reason.len() > MAX_BYTES {
         let expected = format!("a text of 1 to {MAX_BYTES} bytes");
-        return Err(ApiError::parameter(name, &expected, text));
+        return Err(ApiError::parameter("reason", &expected, reason));
     }
     Ok(())
 }
 
-/// Reads how long after its time a run may start.
-fn window(text: &str) -> Result<Window, ApiError> {
-    if text == "auto" {
-        return Ok(Window::Auto);
-    }
-    let minutes = text.parse().ok().filter(|minutes| *minutes <= MAX_WINDOW);
-    let expected = format!("`auto`, or minutes from 0 to {MAX_WINDOW}");
-    minutes.map(Window::Minutes).ok_or_else(|| ApiError::parameter("window", &expected, text))
-}
-
 fn set(api: Arc<Api>, asked: Asked) -> Answering {
     Box::pin(async move {
-        let NewOverride { is_enabled, cron, earliest, latest, window: length, reason } =
-            asked.json()?;
-        checked("reason", &reason)?;
-        for (name, text) in [("cron", &cron), ("earliest", &earliest), ("window", &length)] {
-            text.as_ref().map_or(Ok(()), |text| checked(name, text))?;
-        }
-        if let Some(found) = latest.as_ref().filter(|text| text.len() > MAX_BYTES) {
-            let expected = format!("a text of up to {MAX_BYTES} bytes");
-            return Err(ApiError::parameter("latest", &expected, found));
-        }
+        let NewOverride { is_enabled, cron, earliest, latest, window, reason } = asked.json()?;
+        reasoned(&reason)?;
+        let set = Override { is_enabled, cron, earliest, latest, window, reason };
         let id = asked.part("id").to_owned();
-        let wanted = id.clone();
-        let stored = api.readers.read(move |reader| {
+        let (who, now) = (asked.who, api.now());
+        let (wanted, checked) = (id.clone(), set.clone());
+        // The store has a schedule as it runs, with what was set before in place of what the detection
+        // states, and only who reads the content knows that. So what is set now is looked at together
+        // with what was set before, though it takes its place as a whole.
+        let applied = api.readers.read(move |reader| {
             let mut all = reader.schedules()?.into_iter();
             let found = all.find(|found| found.schedule.id == wanted);
-            found.ok_or(StoreError::NoSchedule { id: wanted })
+            let found = found.ok_or(StoreError::NoSchedule { id: wanted })?;
+            Ok(checked.applied_to(&found.schedule.spec, now))
         });
-        let mut spec = stored.await?.schedule.spec;
-        for (place, text) in
-            [(&mut spec.cron, &cron), (&mut spec.earliest, &earliest), (&mut spec.latest, &latest)]
-        {
-            if let Some(text) = text {
-                place.clone_from(text);
-            }
+        if let Err(error) = applied.await? {
+            return Err(ApiError::new(Code::BadParameter, error.to_string()));
         }
-        if let Some(length) = &length {
-            spec.window = window(length)?;
-        }
-        let bad = |error: spilltrail_schedule::ScheduleError| {
-            ApiError::new(Code::BadParameter, error.to_string())
-        };
-        Schedule::new(spec).map_err(bad)?;
-        let set = Override { is_enabled, cron, earliest, latest, window: length, reason };
-        let (who, now) = (asked.who, api.now());
         api.readers.change(move |desk| desk.set_override(&id, &set, &who, now)).await?;
         Ok(Answer::empty())
     })
@@ -474,7 +441,7 @@ fn disable(api: Arc<Api>, asked: Asked) -> Answering {
 /// Turns a schedule on or off; whatever else is set for it stays.
 async fn switch(api: Arc<Api>, asked: Asked, is_enabled: bool) -> Result<Answer, ApiError> {
     let Switch { reason } = asked.json()?;
-    checked("reason", &reason)?;
+    reasoned(&reason)?;
     let id = asked.part("id").to_owned();
     let (who, now) = (asked.who, api.now());
     let changed = api.readers.change(move |desk| {

@@ -168,10 +168,6 @@ impl Server {
             indexes: Arc::new(TestIndexes),
             searches: searches.clone(),
             jobs,
-            check_allow: |rule| match rule.field.as_str() {
-                "nothing" => Err("findings have no field `nothing`".to_owned()),
-                _ => Ok(()),
-            },
             clock: || CLOCK.load(Ordering::Relaxed) * 1_000_000,
         });
         let service = TowerToHyperService::new(api.router());
