@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spilltrail_schedule::{Moment, Schedule, ScheduleSpec};
 use spilltrail_store::{
-    Override, RunCounts, Status, StoreError, StoredOverride, StoredRun, StoredSchedule,
+    Override, Rows, RunCounts, RunFilter, StoreError, StoredOverride, StoredRun, StoredSchedule,
 };
 use utoipa::ToSchema;
 
@@ -137,11 +137,13 @@ struct Schedules {
     schedules: Vec<ScheduleInfo>,
 }
 
-/// Runs of a schedule, newest first.
+/// A page of the runs of a schedule, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 struct Runs {
     /// The runs.
     runs: Vec<Run>,
+    /// The `cursor` of the next page, if there is one.
+    next: Option<String>,
 }
 
 /// What a user sets in place of what a detection states. What is missing is as the detection states it.
@@ -239,9 +241,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter::query(
                 "status",
                 Kind::Choices(RUNS),
-                "What became of them, among the newest thousand; all if it is missing.",
+                "What became of them; anything if it is missing.",
             ),
             Parameter::query("limit", Kind::Number(1, MOST), "The most runs; 100 if missing."),
+            Parameter::query("cursor", Kind::Text(1000), "`next` of the page before."),
         ],
         ..Operation::get(
             "/api/v1/schedules/{id}/runs",
@@ -365,22 +368,33 @@ fn get(api: Arc<Api>, asked: Asked) -> Answering {
 fn runs(api: Arc<Api>, asked: Asked) -> Answering {
     Box::pin(async move {
         let id = asked.part("id").to_owned();
-        let since = asked.time("since").unwrap_or(Moment(i64::MIN));
-        let statuses: Vec<Status> =
-            asked.words("status").into_iter().filter_map(words::run).collect();
+        let after = asked.text("cursor").map(|cursor| {
+            let parts = cursor.split_once('.');
+            let parts = parts.and_then(|(nominal, attempt)| {
+                Some((Moment(nominal.parse().ok()?), attempt.parse().ok()?))
+            });
+            parts.ok_or_else(|| ApiError::parameter("cursor", "`next` of the page before", cursor))
+        });
+        let filter = RunFilter {
+            since: asked.time("since"),
+            statuses: asked.words("status").into_iter().filter_map(words::run).collect(),
+            after: after.transpose()?,
+        };
         let most = asked.number("limit").map_or(ROWS, |limit| limit as usize);
-        let read = if statuses.is_empty() { most } else { MOST as usize };
         let found = api.readers.read(move |reader| {
-            let runs = reader.runs_of(&id, since, read)?;
+            let runs = reader.runs_of(&id, &filter, most)?;
             // The runs of a schedule that was removed are kept.
-            if runs.is_empty() && !reader.schedules()?.iter().any(|found| found.schedule.id == id) {
+            if runs.rows.is_empty()
+                && !reader.schedules()?.iter().any(|found| found.schedule.id == id)
+            {
                 return Err(StoreError::NoSchedule { id });
             }
             Ok(runs)
         });
-        let chosen = |run: &StoredRun| statuses.is_empty() || statuses.contains(&run.status);
-        let runs = found.await?.into_iter().filter(chosen).take(most).map(Run::from).collect();
-        Answer::json(&Runs { runs })
+        let Rows { rows, more } = found.await?;
+        let next = rows.last().filter(|_| more);
+        let next = next.map(|last| format!("{}.{}", last.nominal.0, last.attempt));
+        Answer::json(&Runs { runs: rows.into_iter().map(Run::from).collect(), next })
     })
 }
 

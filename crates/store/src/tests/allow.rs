@@ -111,7 +111,7 @@ fn what_an_entry_hides_is_stored_and_counted() {
         [Some(id); 3]
     );
     assert_eq!(store.reader().outbox_end().unwrap(), 1);
-    assert_eq!(store.reader().risk_of("alice", Moment(0), 10).unwrap().len(), 1);
+    assert_eq!(store.reader().risk_of("alice", Moment(0), 10).unwrap().rows.len(), 1);
     // An entry that a finding names stays.
     desk.remove_allow(id, Moment(5)).unwrap();
     store.remove_before(Moment(8000)).unwrap();
