@@ -68,7 +68,7 @@ pub use select::Selection;
 pub use serve::{
     AUDIT, Copied, CurrentContent, DataFolder, Delivered, INTERNAL, IndexUse, InputOptions,
     Journal, Retention, SchedulePlan, ServeEvent, ServeOptions, ServeSink, Server, Trouble,
-    copy_data, index_sizes, overridden, schedules_of, standing_of,
+    copy_data, index_sizes, schedule_spec, schedules_of, standing_of,
 };
 pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;

@@ -26,7 +26,7 @@ pub use moment::{Interval, Moment};
 pub use pass::{Pass, Run, passes};
 pub use plan::{Ahead, Limits, MOST_COUNTED, Missed, Plan, Planned, Reason, plan};
 pub use schedule::{IntervalError, Mode, Priority, Schedule, ScheduleError, ScheduleSpec};
-pub use spread::{Window, start_of};
+pub use spread::{Window, WindowError, start_of};
 pub use throttle::{
     Disturbed, KEPT, MOST_REPORTS, PeriodError, Throttle, ThrottleKey, ThrottleState, Verdict,
 };

@@ -1,5 +1,8 @@
 //! When a run starts within its window.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -7,6 +10,9 @@ use crate::moment::Moment;
 
 /// The longest window that [`Window::Auto`] gives, in seconds.
 const LONGEST_AUTO: i64 = 30 * 60;
+
+/// The most minutes of a window: a week.
+const MOST_MINUTES: u32 = 7 * 24 * 60;
 
 /// How long after its nominal time a run may start. It never changes the interval that the run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,6 +36,42 @@ impl Window {
             Self::None => 0,
             Self::Minutes(minutes) => i64::from(minutes) * 60,
             Self::Auto => (period / 10).clamp(0, LONGEST_AUTO),
+        }
+    }
+}
+
+/// A text that is no window.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no window: expected `auto`, `none`, or minutes from 0 to {MOST_MINUTES}")]
+pub struct WindowError {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for Window {
+    type Err = WindowError;
+
+    /// Reads a window as content and users write it: `auto`, `none` or nothing, or minutes up to a week.
+    fn from_str(text: &str) -> Result<Self, WindowError> {
+        match text.trim() {
+            "auto" => Ok(Self::Auto),
+            "" | "none" => Ok(Self::None),
+            minutes => match minutes.parse() {
+                Ok(0) => Ok(Self::None),
+                Ok(minutes) if minutes <= MOST_MINUTES => Ok(Self::Minutes(minutes)),
+                _ => Err(WindowError { text: text.to_owned() }),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Window {
+    /// Writes a window as it is read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Minutes(minutes) => minutes.fmt(f),
+            Self::Auto => f.write_str("auto"),
         }
     }
 }
@@ -77,6 +119,29 @@ mod tests {
             tenths[(start_of(Moment(0), &id, 600).0 / 60) as usize] += 1;
         }
         assert!(tenths.iter().all(|count| (60..140).contains(count)), "{tenths:?}");
+    }
+
+    #[test]
+    fn windows_are_written_as_they_are_read() {
+        for (text, window, written) in [
+            ("auto", Window::Auto, "auto"),
+            (" auto ", Window::Auto, "auto"),
+            ("none", Window::None, "none"),
+            ("0", Window::None, "none"),
+            ("", Window::None, "none"),
+            ("5", Window::Minutes(5), "5"),
+            ("10080", Window::Minutes(10_080), "10080"),
+        ] {
+            assert_eq!(text.parse(), Ok(window), "{text}");
+            assert_eq!(window.to_string(), written, "{text}");
+            assert_eq!(written.parse(), Ok(window), "{text}");
+        }
+        for text in ["10081", "-1", "5m", "Auto", "1.5", "99999999999"] {
+            let expected = format!(
+                "`{text}` is no window: expected `auto`, `none`, or minutes from 0 to 10080"
+            );
+            assert_eq!(text.parse::<Window>().unwrap_err().to_string(), expected);
+        }
     }
 
     #[test]

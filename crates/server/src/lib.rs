@@ -11,6 +11,7 @@ mod audit;
 mod files;
 mod health;
 pub mod hec;
+mod ids;
 mod metrics;
 mod secret;
 mod serve;

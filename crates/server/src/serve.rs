@@ -2,14 +2,14 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Extensions, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 
 /// The most bytes of the head of a request, and of what is read of a body at once.
 const BUFFER: usize = 64 << 10;
@@ -31,6 +32,14 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// The address of the client, as an extension of a request. [`serve`] adds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub SocketAddr);
+
+impl ClientAddress {
+    /// Returns the address of the client of a request, if it came over a network. One of IPv4 is always in
+    /// the form of IPv4, also if it came to a listener of IPv6: an address has one name.
+    pub(crate) fn of(extensions: &Extensions) -> Option<IpAddr> {
+        extensions.get::<Self>().map(|address| address.0.ip().to_canonical())
+    }
+}
 
 /// What is between TCP and HTTP: nothing, as in [`Plain`], or TLS, as in [`crate::tls::TlsWire`].
 pub trait Wire: Send + Sync + 'static {
@@ -58,8 +67,13 @@ impl Wire for Plain {
 pub struct ServeOptions {
     /// The most connections; others wait in the queue of the listener.
     pub max_connections: usize,
-    /// For how long the head of a request is waited for, on a connection that is used again, too.
+    /// For how long TLS may take to begin, and for how long the head of a request is waited for: on a
+    /// connection that is used again, from the end of the answer before. So it ends idle connections, too.
+    ///
+    /// The limits of bodies are those of the collector and of the API.
     pub head_patience: Duration,
+    /// For how long a client may read nothing of its answer. After that, the connection ends.
+    pub write_patience: Duration,
     /// For how long requests may go on after the server is told to stop.
     pub stop_patience: Duration,
 }
@@ -69,6 +83,7 @@ impl Default for ServeOptions {
         Self {
             max_connections: 1024,
             head_patience: Duration::from_mins(1),
+            write_patience: Duration::from_mins(1),
             stop_patience: Duration::from_secs(10),
         }
     }
@@ -123,6 +138,8 @@ pub async fn serve(
                 Err(_) => return log::debug!("{address}: the connection was not opened in time"),
             };
             let inner = TowerToHyperService::new(router);
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(options.write_patience));
             let service = service_fn(move |request: Request<Incoming>| {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(ClientAddress(address));
@@ -134,7 +151,7 @@ pub async fn serve(
                 .max_buf_size(BUFFER)
                 // Simple clients end their side when they have sent all, and wait for the answer.
                 .half_close(true)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(Box::pin(stream)), service);
             if let Err(error) = watcher.watch(connection).await {
                 log::debug!("{address}: {error}");
             }

@@ -28,6 +28,65 @@ pub struct AllowRule {
     pub expires: Option<Moment>,
 }
 
+/// The most bytes of a text of an entry.
+const MOST_BYTES: usize = 1000;
+
+/// Why an entry cannot be added to the allow-list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllowError {
+    /// A text is empty: the entry could hide nothing, or nobody answers for it.
+    #[error("the {name} of an entry of the allow-list is empty: expected 1 to {MOST_BYTES} bytes")]
+    Empty {
+        /// What it is.
+        name: &'static str,
+    },
+    /// A text is too long.
+    #[error(
+        "the {name} of an entry of the allow-list has {found} bytes: expected 1 to {MOST_BYTES}"
+    )]
+    Long {
+        /// What it is.
+        name: &'static str,
+        /// How many bytes it has.
+        found: usize,
+    },
+    /// It would hide nothing any more.
+    #[error("the entry would be over already: it expires at {expires}; give a time in the future")]
+    Over {
+        /// From when on it hides nothing.
+        expires: Moment,
+    },
+}
+
+impl AllowRule {
+    /// Checks whether it can be added at `now`. Whether its patterns and its field are like anything is not
+    /// known here.
+    ///
+    /// # Errors
+    /// Fails if a text is empty or too long, or if it would be over already.
+    pub fn check(&self, now: Moment) -> Result<(), AllowError> {
+        let Self { detection, field, value, owner, reason, expires } = self;
+        for (name, text) in [
+            ("detection", detection),
+            ("field", field),
+            ("value", value),
+            ("owner", owner),
+            ("reason", reason),
+        ] {
+            if text.trim().is_empty() {
+                return Err(AllowError::Empty { name });
+            }
+            if text.len() > MOST_BYTES {
+                return Err(AllowError::Long { name, found: text.len() });
+            }
+        }
+        match *expires {
+            Some(expires) if expires <= now => Err(AllowError::Over { expires }),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// An entry of the allow-list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllowEntry {

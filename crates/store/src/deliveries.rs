@@ -13,6 +13,7 @@ use crate::conditions::Conditions;
 use crate::desk::Desk;
 use crate::error::StoreError;
 use crate::reader::StoreReader;
+use crate::rows::Rows;
 use crate::store::Store;
 
 /// The most deliveries that are read at once.
@@ -325,7 +326,8 @@ impl StoreReader {
         &self,
         filter: &DeliveryFilter,
         most: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<Rows<Delivery>, StoreError> {
+        let most = most.min(MOST_DELIVERIES);
         let mut conditions = Conditions::default();
         if let Some(output) = &filter.output {
             conditions.with("output = ?", [output.clone()]);
@@ -345,14 +347,14 @@ impl StoreReader {
             "SELECT {COLUMNS} FROM deliveries WHERE {} ORDER BY seq DESC, output LIMIT ?",
             conditions.sql()
         );
-        conditions.values.push(Value::Integer(most.min(MOST_DELIVERIES) as i64));
+        conditions.values.push(Value::Integer(most as i64 + 1));
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(&conditions.values))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(read(row, 0)?);
         }
-        Ok(found)
+        Ok(Rows::cut(found, most))
     }
 }
 

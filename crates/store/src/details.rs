@@ -10,6 +10,7 @@ use crate::findings;
 use crate::list::{self, Listed};
 use crate::reader::StoreReader;
 use crate::records::{FindingState, StoredFinding};
+use crate::rows::Rows;
 use crate::triage::HistoryEntry;
 
 /// The most runs that found a finding which are read, the newest.
@@ -45,6 +46,19 @@ pub struct Details {
     pub history: Vec<HistoryEntry>,
     /// Its deliveries to outputs, newest first, at most [`MOST_DELIVERIES`].
     pub deliveries: Vec<Delivery>,
+    /// Which of these lists go on.
+    pub more: MoreDetails,
+}
+
+/// Which lists of a finding are longer than what was read of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoreDetails {
+    /// More runs found it.
+    pub sightings: bool,
+    /// The history is longer.
+    pub history: bool,
+    /// There are more deliveries.
+    pub deliveries: bool,
 }
 
 impl Details {
@@ -81,14 +95,20 @@ impl StoreReader {
         let (sightings, history) = (self.sightings(id)?, self.history(id)?);
         let filter = DeliveryFilter { finding: Some(id.to_owned()), ..DeliveryFilter::default() };
         let deliveries = self.deliveries(&filter, MOST_DELIVERIES)?;
-        Ok(Some(Details { listed, newest, sightings, history, deliveries }))
+        let more = MoreDetails {
+            sightings: sightings.more,
+            history: history.more,
+            deliveries: deliveries.more,
+        };
+        let (sightings, history, deliveries) = (sightings.rows, history.rows, deliveries.rows);
+        Ok(Some(Details { listed, newest, sightings, history, deliveries, more }))
     }
 
-    fn sightings(&self, id: &str) -> Result<Vec<Sighting>, StoreError> {
+    fn sightings(&self, id: &str) -> Result<Rows<Sighting>, StoreError> {
         let sql = "SELECT detection, nominal, attempt, state, suppressed_by, hash FROM findings
                    WHERE id = ?1 ORDER BY nominal DESC, number DESC LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![id, MOST_SIGHTINGS])?;
+        let mut rows = statement.query(params![id, MOST_SIGHTINGS + 1])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(Sighting {
@@ -100,6 +120,6 @@ impl StoreReader {
                 hash: row.get(5)?,
             });
         }
-        Ok(found)
+        Ok(Rows::cut(found, MOST_SIGHTINGS))
     }
 }

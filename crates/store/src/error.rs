@@ -69,7 +69,7 @@ pub enum StoreError {
         least: usize,
     },
     /// Several findings have ids that begin alike.
-    #[error("several findings have ids that begin with `{prefix}`: {}", quoted(candidates))]
+    #[error("several findings have ids that begin with `{prefix}`: {}", some(candidates))]
     AmbiguousId {
         /// How they begin.
         prefix: String,
@@ -134,7 +134,9 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
-            Some(rusqlite::ErrorCode::DatabaseBusy) => Self::Busy,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                Self::Busy
+            }
             _ => Self::Failed(error),
         }
     }
@@ -143,6 +145,13 @@ impl From<rusqlite::Error> for StoreError {
 /// How many names a message shows.
 const MOST_SHOWN: usize = 5;
 
+/// Returns some of many names in backticks. How many there are is not known.
+fn some(names: &[String]) -> String {
+    let shown = names.get(..MOST_SHOWN).unwrap_or(names);
+    let rest = if shown.len() < names.len() { " and others" } else { "" };
+    quoted(shown) + rest
+}
+
 /// Returns names in backticks, with how many more there are.
 fn quoted(names: &[String]) -> String {
     let shown: Vec<String> =
@@ -150,4 +159,36 @@ fn quoted(names: &[String]) -> String {
     let more = names.len().saturating_sub(MOST_SHOWN);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     shown.join(", ") + &rest
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn ids_that_begin_alike_are_not_counted() {
+        let text = |count: u8| {
+            let candidates = (0..count).map(|number| format!("a{number}")).collect();
+            StoreError::AmbiguousId { prefix: "a".to_owned(), candidates }.to_string()
+        };
+        assert!(text(5).ends_with("`a`: `a0`, `a1`, `a2`, `a3`, `a4`"), "{}", text(5));
+        assert!(text(10).ends_with("`a3`, `a4` and others"), "{}", text(10));
+    }
+
+    #[test]
+    fn what_is_in_the_way_for_a_while_is_told_apart() {
+        for (code, expected) in [
+            (ffi::SQLITE_BUSY, "another process has been writing"),
+            (ffi::SQLITE_BUSY_SNAPSHOT, "another process has been writing"),
+            (ffi::SQLITE_LOCKED, "another process has been writing"),
+            (ffi::SQLITE_FULL, "the disk is full"),
+            (ffi::SQLITE_CORRUPT, "cannot use the store"),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = StoreError::from(error).to_string();
+            assert!(error.starts_with(expected), "{code}: {error}");
+        }
+    }
 }

@@ -35,7 +35,10 @@ pub(crate) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
     };
     prepare().map_err(|source| failed(path, source))?;
     let migrations = Migrations::from_slice(STEPS);
-    migrations.to_latest(&mut connection).map_err(|error| form(path, error.to_string()))?;
+    migrations.to_latest(&mut connection).map_err(|error| match error {
+        rusqlite_migration::Error::RusqliteError { err, .. } => failed(path, err),
+        error => form(path, error.to_string()),
+    })?;
     Ok(connection)
 }
 
@@ -106,8 +109,12 @@ fn check(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
     }
 }
 
+/// Returns the error of a file that cannot be opened; what is in the way for a while stays told apart.
 fn failed(path: &Path, source: rusqlite::Error) -> StoreError {
-    StoreError::Open { path: path.to_owned(), source }
+    match StoreError::from(source) {
+        StoreError::Failed(source) => StoreError::Open { path: path.to_owned(), source },
+        passing => passing,
+    }
 }
 
 fn form(path: &Path, reason: String) -> StoreError {

@@ -24,6 +24,7 @@ mod reader;
 mod records;
 mod retention;
 mod risk;
+mod rows;
 mod runs;
 mod steps;
 mod store;
@@ -32,24 +33,25 @@ mod tests;
 mod triage;
 mod urgency;
 
-pub use allow::{AllowEntry, AllowRule};
+pub use allow::{AllowEntry, AllowError, AllowRule};
 pub use counted::Counted;
 pub use deliveries::{
     Attempt, AttemptEnd, Delivery, DeliveryFilter, DeliveryState, MOST_DELIVERIES,
 };
 pub use desk::{Desk, DeskChanges};
-pub use details::{Details, MOST_SIGHTINGS, Sighting};
+pub use details::{Details, MOST_SIGHTINGS, MoreDetails, Sighting};
 pub use error::StoreError;
 pub use list::{Cursor, Filter, Listed, MOST_ROWS, Page, Span, Suppressed};
 pub use outbox::{MOST_ENTRIES, OutboxEntry};
-pub use overrides::{Override, StoredOverride};
+pub use overrides::{Override, OverrideError, StoredOverride};
 pub use reader::StoreReader;
 pub use records::{
     FindingRecord, FindingState, RiskRecord, RunRecord, ScheduleRecord, Status, StoredFinding,
     StoredRun, StoredSchedule,
 };
 pub use risk::{MOST_OBJECTS, MOST_RISKS, ObjectRisk, RiskEvent, RiskFilter};
-pub use runs::{MOST_RUNS, RunCounts};
+pub use rows::Rows;
+pub use runs::{MOST_RUNS, RunCounts, RunFilter};
 pub use store::{Finished, Outcome, Store, Told};
 pub use triage::{
     Aspect, Change, Disposition, HistoryEntry, MOST_HISTORY, SHORTEST_ID, Step, Triage,

@@ -54,7 +54,8 @@ pub struct OutboxEntry {
 
 impl StoreReader {
     /// Returns the entries of the outbox with numbers after `seq`, in order: at most `most`, and at most
-    /// [`MOST_ENTRIES`]. The first number is 1.
+    /// [`MOST_ENTRIES`]. The first number is 1. Whoever wants all asks again after the last one, until
+    /// there is none.
     ///
     /// # Errors
     /// Fails if the file cannot be read.

@@ -2,14 +2,19 @@
 
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
-use spilltrail_schedule::Moment;
+use spilltrail_schedule::{
+    Concern, Moment, Schedule, ScheduleError, ScheduleSpec, Window, WindowError,
+};
 
 use crate::desk::Desk;
 use crate::error::StoreError;
 use crate::reader::StoreReader;
 
-/// What a user has set for a detection. What is `None` is as the detection states it. Whether the texts
-/// make a schedule is checked by who sets and who uses them.
+/// The most bytes of a text of an override.
+const MOST_BYTES: usize = 1000;
+
+/// What a user has set for a detection. What is `None` is as the detection states it. Who sets it and who
+/// uses it ask [`applied_to`](Self::applied_to) whether it makes a schedule.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
     /// Whether it runs.
@@ -20,10 +25,70 @@ pub struct Override {
     pub earliest: Option<String>,
     /// Where the interval of its events ends.
     pub latest: Option<String>,
-    /// How much later than its time it may start: `auto`, or minutes.
+    /// How much later than its time it may start, as a [`Window`] is written.
     pub window: Option<String>,
     /// Why it is.
     pub reason: String,
+}
+
+/// Why what a user has set makes no schedule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OverrideError {
+    /// A text is too long.
+    #[error("the {name} has {found} bytes: expected at most {MOST_BYTES}")]
+    Long {
+        /// What it is.
+        name: &'static str,
+        /// How many bytes it has.
+        found: usize,
+    },
+    /// The window cannot be read.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+    /// The cron expression or a time cannot be read.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// It could not run like this.
+    #[error("{0}; {help}", help = .0.help())]
+    Unsound(Concern),
+}
+
+impl Override {
+    /// Returns the schedule of a detection with what is set in place of what the detection states, as it
+    /// is from `now` on. Gaps and overlaps are not refused, because they may be meant:
+    /// [`Schedule::check`] tells them.
+    ///
+    /// # Errors
+    /// Fails if both together make no schedule that can run. The reason, and whether the detection runs,
+    /// do not matter.
+    pub fn applied_to(&self, spec: &ScheduleSpec, now: Moment) -> Result<Schedule, OverrideError> {
+        let mut spec = spec.clone();
+        for (name, of_spec, text) in [
+            ("cron", &mut spec.cron, &self.cron),
+            ("earliest", &mut spec.earliest, &self.earliest),
+            ("latest", &mut spec.latest, &self.latest),
+        ] {
+            if let Some(text) = text {
+                of_spec.clone_from(short(name, text)?);
+            }
+        }
+        if let Some(text) = &self.window {
+            spec.window = short("window", text)?.parse::<Window>()?;
+        }
+        let schedule = Schedule::new(spec)?;
+        match schedule.check(now).into_iter().find(Concern::is_error) {
+            Some(concern) => Err(OverrideError::Unsound(concern)),
+            None => Ok(schedule),
+        }
+    }
+}
+
+/// Refuses a text that is too long to be shown in errors.
+fn short<'a>(name: &'static str, text: &'a String) -> Result<&'a String, OverrideError> {
+    match text.len() {
+        found if found > MOST_BYTES => Err(OverrideError::Long { name, found }),
+        _ => Ok(text),
+    }
 }
 
 /// What a user has set for a detection, with who and when.

@@ -14,6 +14,7 @@ use crate::ledger;
 use crate::list::OF_DETECTION;
 use crate::reader::{StoreReader, parsed};
 use crate::records::{FindingRecord, RiskRecord, RunRecord};
+use crate::rows::Rows;
 
 /// The most objects that are read at once.
 pub const MOST_OBJECTS: usize = 1000;
@@ -92,7 +93,7 @@ impl StoreReader {
         until: Moment,
         filter: &RiskFilter,
         most: usize,
-    ) -> Result<Vec<ObjectRisk>, StoreError> {
+    ) -> Result<Rows<ObjectRisk>, StoreError> {
         let mut conditions = Conditions::default();
         conditions.with("risks.time >= ? AND risks.time < ?", [since.0, until.0]);
         if let Some(object) = &filter.object {
@@ -125,11 +126,11 @@ impl StoreReader {
             conditions.sql()
         );
         let least = filter.least.filter(|least| !least.is_nan()).unwrap_or(f64::NEG_INFINITY);
-        let most = most.min(MOST_OBJECTS) as i64;
-        conditions.values.extend([Value::Real(least), Value::Integer(most)]);
+        let most = most.min(MOST_OBJECTS);
+        conditions.values.extend([Value::Real(least), Value::Integer(most as i64 + 1)]);
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map(params_from_iter(&conditions.values), object)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        Ok(Rows::cut(rows.collect::<Result<_, _>>()?, most))
     }
 
     /// Returns the risk events of an object, of any type, from `since` on, newest first: at most `most`,
@@ -142,7 +143,8 @@ impl StoreReader {
         object: &str,
         since: Moment,
         most: usize,
-    ) -> Result<Vec<RiskEvent>, StoreError> {
+    ) -> Result<Rows<RiskEvent>, StoreError> {
+        let most = most.min(MOST_RISKS);
         let sql = format!(
             "SELECT risks.object, risks.object_type, risks.score, risks.tactics, risks.techniques,
                     findings.id, findings.detection, findings.name, findings.title,
@@ -151,7 +153,7 @@ impl StoreReader {
              ORDER BY risks.time DESC, risks.number DESC LIMIT ?3"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![object, since.0, most.min(MOST_RISKS)])?;
+        let mut rows = statement.query(params![object, since.0, most + 1])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(RiskEvent {
@@ -164,7 +166,7 @@ impl StoreReader {
                 time: row.get(10)?,
             });
         }
-        Ok(found)
+        Ok(Rows::cut(found, most))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Lists of runs: of one schedule, the last ones, and how many went how.
 
-use rusqlite::params;
+use rusqlite::params_from_iter;
 use serde::{Deserialize, Serialize};
 use spilltrail_schedule::Moment;
 
+use crate::conditions::Conditions;
 use crate::error::StoreError;
 use crate::reader::{RUN, StoreReader, run};
 use crate::records::{Status, StoredRun};
+use crate::rows::Rows;
 
 /// The most runs that are read at once.
 pub const MOST_RUNS: usize = 1000;
@@ -28,23 +30,51 @@ pub struct RunCounts {
     pub gap: u64,
 }
 
+/// Which entries of the ledger of a schedule a list has. The default has all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// The first nominal time.
+    pub since: Option<Moment>,
+    /// What became of them; anything if it is empty.
+    pub statuses: Vec<Status>,
+    /// The nominal time and the attempt of an entry, for those after it in the list: the last one of a
+    /// page, where the next page begins.
+    pub after: Option<(Moment, u32)>,
+}
+
 impl StoreReader {
-    /// Returns the entries of the ledger of a schedule with nominal times from `since` on, newest first:
-    /// at most `most`, and at most [`MOST_RUNS`].
+    /// Returns the entries of the ledger of a schedule that a filter lets pass, newest first: at most
+    /// `most`, and at most [`MOST_RUNS`]. Of each nominal time the last attempt comes first.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn runs_of(
         &self,
         schedule: &str,
-        since: Moment,
+        filter: &RunFilter,
         most: usize,
-    ) -> Result<Vec<StoredRun>, StoreError> {
+    ) -> Result<Rows<StoredRun>, StoreError> {
+        let RunFilter { since, statuses, after } = filter;
+        let mut conditions = Conditions::default();
+        conditions.with("schedule = ?", [schedule.to_owned()]);
+        if let Some(since) = since {
+            conditions.with("nominal >= ?", [since.0]);
+        }
+        if !statuses.is_empty() {
+            let places = vec!["?"; statuses.len()].join(", ");
+            let names = statuses.iter().map(|status| status.name().to_owned());
+            conditions.with(&format!("status IN ({places})"), names);
+        }
+        if let Some((nominal, attempt)) = after {
+            conditions.with("(nominal, attempt) < (?, ?)", [nominal.0, i64::from(*attempt)]);
+        }
+        let most = most.min(MOST_RUNS);
         let sql = format!(
-            "SELECT {RUN} FROM runs WHERE schedule = ?1 AND nominal >= ?2
-             ORDER BY nominal DESC, number DESC LIMIT ?3"
+            "SELECT {RUN} FROM runs WHERE {} ORDER BY nominal DESC, attempt DESC LIMIT {}",
+            conditions.sql(),
+            most + 1
         );
-        self.some_runs(&sql, params![schedule, since.0, most.min(MOST_RUNS)])
+        Ok(Rows::cut(self.some_runs(&sql, params_from_iter(&conditions.values))?, most))
     }
 
     /// Returns the last entry of the ledger of each schedule that has one, removed schedules included,

@@ -12,6 +12,7 @@ use crate::desk::Desk;
 use crate::error::StoreError;
 use crate::ledger;
 use crate::reader::{StoreReader, parsed};
+use crate::rows::Rows;
 use crate::urgency::Level;
 
 /// The fewest characters by which an id can be given.
@@ -401,11 +402,25 @@ impl StoreReader {
     ///
     /// # Errors
     /// Fails if the file cannot be read.
-    pub fn history(&self, id: &str) -> Result<Vec<HistoryEntry>, StoreError> {
-        let sql = "SELECT number, time, who, steps, comment FROM history WHERE id = ?1
-                   ORDER BY number DESC LIMIT ?2";
+    pub fn history(&self, id: &str) -> Result<Rows<HistoryEntry>, StoreError> {
+        self.entries(id, false)
+    }
+
+    /// Returns the entries of the history of a finding that say something, newest first, at most
+    /// [`MOST_HISTORY`].
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn comments(&self, id: &str) -> Result<Rows<HistoryEntry>, StoreError> {
+        self.entries(id, true)
+    }
+
+    fn entries(&self, id: &str, only_comments: bool) -> Result<Rows<HistoryEntry>, StoreError> {
+        let sql = "SELECT number, time, who, steps, comment FROM history
+                   WHERE id = ?1 AND (comment IS NOT NULL OR NOT ?2)
+                   ORDER BY number DESC LIMIT ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![id, MOST_HISTORY])?;
+        let mut rows = statement.query(params![id, only_comments, MOST_HISTORY + 1])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(HistoryEntry {
@@ -416,6 +431,6 @@ impl StoreReader {
                 comment: row.get(4)?,
             });
         }
-        Ok(found)
+        Ok(Rows::cut(found, MOST_HISTORY))
     }
 }

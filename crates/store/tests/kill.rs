@@ -127,11 +127,12 @@ fn killed_at_any_moment() {
         assert_eq!(reader.throttle("a").unwrap(), expected, "round {round}");
         check_outbox(&reader, done);
         for finding in ids() {
-            let history = reader.history(&finding).unwrap();
+            let history = reader.history(&finding).unwrap().rows;
             assert_eq!(history.len(), comments, "round {round}, finding {finding}");
         }
         // The newest run counts.
-        let risk = reader.risk(Moment(0), Moment(i64::MAX), &RiskFilter::default(), 9).unwrap();
+        let risk =
+            reader.risk(Moment(0), Moment(i64::MAX), &RiskFilter::default(), 9).unwrap().rows;
         assert_eq!((risk.len(), risk[0].score), (1, FINDINGS as f64), "round {round}");
         assert_eq!((risk[0].first, risk[0].last), (done as f64, done as f64), "round {round}");
     }
@@ -168,7 +169,7 @@ fn check_outbox(reader: &StoreReader, done: i64) {
     let (mut queued, mut after) = (Vec::new(), None);
     loop {
         let filter = DeliveryFilter { after, ..DeliveryFilter::default() };
-        let deliveries = reader.deliveries(&filter, 500).unwrap();
+        let deliveries = reader.deliveries(&filter, 500).unwrap().rows;
         let Some(last) = deliveries.last() else { break };
         after = Some((last.seq, last.output.clone()));
         queued.extend(deliveries.into_iter().map(|delivery| delivery.seq));

@@ -50,7 +50,7 @@ pub use journal::{AUDIT, INTERNAL, Journal};
 pub use options::{Retention, ServeOptions};
 pub use queued::standing_of;
 pub use reload::CurrentContent;
-pub use schedules::overridden;
+pub use schedules::schedule_spec;
 pub use sizes::{IndexUse, index_sizes};
 pub use trouble::Trouble;
 

@@ -15,7 +15,7 @@ use spilltrail_store::{ScheduleRecord, Store, StoredSchedule};
 
 use super::events::ServeEvent;
 use super::runner::{Loaded, Passed, Runner, Why};
-use super::schedules::{What, overridden};
+use super::schedules::What;
 use crate::error::{AppError, blocking};
 
 /// How often late events are looked for, in seconds. A run reads its whole interval again, so that events
@@ -115,7 +115,7 @@ impl Scheduler {
         let (mut records, mut schedules) = (Vec::new(), BTreeMap::new());
         for (id, one) in &self.loaded.schedules.run {
             let set = overrides.iter().find(|set| set.detection == *id).map(|set| &set.set);
-            let schedule = match set.map(|set| overridden(one.schedule.spec(), set)) {
+            let schedule = match set.map(|set| set.applied_to(one.schedule.spec(), now)) {
                 Some(Ok(schedule)) => schedule,
                 Some(Err(reason)) => {
                     let reason = format!(

@@ -7,7 +7,6 @@ use spilltrail_content::{ContentSet, Detection, Scheduling};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_schedule::{Concern, Mode, Moment, Priority, Schedule, ScheduleSpec, Window};
 use spilltrail_search::analysis::{Analysis, Need, NeedKind, OF_FINDINGS, OF_RISK, Offer, analyze};
-use spilltrail_store::Override;
 
 use super::journal::{AUDIT, INTERNAL};
 use crate::error::AppError;
@@ -115,7 +114,7 @@ impl Schedules {
             let reason = format!("there is no schedule for the type {}", detection.detection_type);
             return self.left_out.push(left_out(reason));
         };
-        let schedule = match spec(scheduling, zone).map(Schedule::new) {
+        let schedule = match schedule_spec(scheduling, zone).map(Schedule::new) {
             Ok(Ok(schedule)) => schedule,
             Ok(Err(error)) => return self.left_out.push(left_out(error.to_string())),
             Err(reason) => return self.left_out.push(left_out(reason)),
@@ -179,8 +178,9 @@ fn indexes_of(analysis: &Analysis, offer: &Offer) -> Vec<String> {
 ///
 /// # Errors
 /// Fails, with the reason, if its window is no number of minutes.
-fn spec(scheduling: &Scheduling, zone: &str) -> Result<ScheduleSpec, String> {
-    let window = window(&scheduling.schedule_window)?;
+pub fn schedule_spec(scheduling: &Scheduling, zone: &str) -> Result<ScheduleSpec, String> {
+    let window = scheduling.schedule_window.parse::<Window>();
+    let window = window.map_err(|error| format!("`schedule_window`: {error}"))?;
     Ok(ScheduleSpec {
         cron: scheduling.cron_schedule.clone(),
         zone: zone.to_owned(),
@@ -190,43 +190,4 @@ fn spec(scheduling: &Scheduling, zone: &str) -> Result<ScheduleSpec, String> {
         mode: Mode::Continuous,
         priority: Priority::Default,
     })
-}
-
-/// Returns a window as it is written in content.
-///
-/// # Errors
-/// Fails, with the reason, if it is no number of minutes.
-fn window(text: &str) -> Result<Window, String> {
-    match text.trim() {
-        "" | "0" => Ok(Window::None),
-        "auto" => Ok(Window::Auto),
-        minutes => minutes.parse().map(Window::Minutes).map_err(|_| {
-            format!("`schedule_window` is `{minutes}`; expected a number of minutes, or `auto`")
-        }),
-    }
-}
-
-/// Returns a schedule with what a user has set in place of what the content says.
-///
-/// # Errors
-/// Fails, with the reason, if both together make no schedule.
-pub fn overridden(spec: &ScheduleSpec, set: &Override) -> Result<Schedule, String> {
-    let mut spec = spec.clone();
-    for (of_spec, text) in [
-        (&mut spec.cron, &set.cron),
-        (&mut spec.earliest, &set.earliest),
-        (&mut spec.latest, &set.latest),
-    ] {
-        if let Some(text) = text {
-            of_spec.clone_from(text);
-        }
-    }
-    if let Some(text) = &set.window {
-        spec.window = window(text)?;
-    }
-    let schedule = Schedule::new(spec).map_err(|error| error.to_string())?;
-    match schedule.check(super::now()).into_iter().find(Concern::is_error) {
-        Some(concern) => Err(format!("{concern}; {}", concern.help())),
-        None => Ok(schedule),
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use spilltrail_event::Value;
 use spilltrail_search::rows::Row;
 use spilltrail_store::{AllowEntry, AllowRule};
@@ -30,30 +30,6 @@ pub(crate) fn run(command: &AllowCommand) -> Result<ExitCode> {
         AllowCommand::List(options) => list(options),
         AllowCommand::Add(options) => add(options),
         AllowCommand::Remove(options) => remove(options),
-    }
-}
-
-/// Returns what is wrong with an entry.
-///
-/// # Errors
-/// Fails, with the reason, if the entry could hide nothing, or if nobody answers for it.
-pub(crate) fn check(rule: &AllowRule) -> Result<(), String> {
-    for (name, text) in [
-        ("detection", &rule.detection),
-        ("field", &rule.field),
-        ("value", &rule.value),
-        ("owner", &rule.owner),
-        ("reason", &rule.reason),
-    ] {
-        if text.trim().is_empty() {
-            return Err(format!("the {name} of an entry of the allow-list is empty"));
-        }
-    }
-    match rule.expires {
-        Some(expires) if expires <= now() => {
-            Err(format!("the entry would be over already: it expires at {expires}"))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -105,9 +81,7 @@ fn add(options: &AllowAddOptions) -> Result<ExitCode> {
         reason: options.reason.clone(),
         expires,
     };
-    if let Err(reason) = check(&rule) {
-        bail!("{reason}");
-    }
+    rule.check(now())?;
     let id = desk(&options.data.folder()?)?.add_allow(&rule, now())?;
     report::line(format_args!("note: entry {id} hides findings from the next run on"));
     Ok(ExitCode::SUCCESS)

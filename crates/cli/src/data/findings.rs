@@ -220,11 +220,12 @@ fn object(details: &Details) -> Json {
         "sightings": details.sightings,
         "history": details.history,
         "deliveries": details.deliveries,
+        "more": details.more,
     })
 }
 
 fn described(details: &Details) -> String {
-    let Details { listed, newest, sightings, history, .. } = details;
+    let Details { listed, newest, sightings, history, more, .. } = details;
     let mut text = String::new();
     let mut fact = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -278,7 +279,9 @@ fn described(details: &Details) -> String {
         fact("found", &format!("{} ({})", sighting.nominal, sighting.state.name()));
     }
     if sightings.len() > 5 {
-        fact("", &format!("and by {} earlier runs", sightings.len() - 5));
+        let (earlier, or_more) =
+            (sightings.len() - 5, if more.sightings { " or more" } else { "" });
+        fact("", &format!("and by {earlier}{or_more} earlier runs"));
     }
     for entry in history {
         let mut parts: Vec<String> = Vec::new();
@@ -291,6 +294,9 @@ fn described(details: &Details) -> String {
         }
         parts.extend(entry.comment.iter().map(|comment| format!("\"{comment}\"")));
         fact("history", &format!("{} {}: {}", entry.time, entry.who, parts.join(", ")));
+    }
+    if more.history {
+        fact("", "and earlier ones, which the API has");
     }
     text
 }

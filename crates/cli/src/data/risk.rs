@@ -22,13 +22,16 @@ pub(crate) fn run(options: &RiskOptions) -> Result<ExitCode> {
     let reader = reader(&options.data.folder()?)?;
     let since = moment("since", &options.since)?;
     let most = usize::try_from(options.limit).unwrap_or(usize::MAX);
-    let (columns, rows): (_, Vec<Row>) = match &options.entity {
-        Some(entity) => (EVENTS, reader.risk_of(entity, since, most)?.iter().map(event).collect()),
+    let (columns, rows, more): (_, Vec<Row>, _) = match &options.entity {
+        Some(entity) => {
+            let events = reader.risk_of(entity, since, most)?;
+            (EVENTS, events.rows.iter().map(event).collect(), events.more)
+        }
         None => {
             let least = options.min_score.map(f64::from);
             let filter = RiskFilter { least, ..RiskFilter::default() };
             let objects = reader.risk(since, now().plus(1), &filter, most)?;
-            (ENTITIES, objects.iter().map(object).collect())
+            (ENTITIES, objects.rows.iter().map(object).collect(), objects.more)
         }
     };
     table::print(columns, &rows, options.format)?;
@@ -38,6 +41,9 @@ pub(crate) fn run(options: &RiskOptions) -> Result<ExitCode> {
         report::line(format_args!(
             "note: there is no risk{of} since {since}; `--since` looks farther back"
         ));
+    } else if more {
+        let shown = rows.len();
+        report::line(format_args!("note: these are the first {shown}; `--limit` lists more"));
     }
     Ok(ExitCode::SUCCESS)
 }

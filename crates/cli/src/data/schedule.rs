@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use spilltrail_app::Content;
+use spilltrail_app::{Content, schedule_spec};
+use spilltrail_content::{Detection, Scheduling};
 use spilltrail_event::Value;
-use spilltrail_schedule::{Concern, Schedule};
+use spilltrail_schedule::{Concern, Moment, Schedule};
 use spilltrail_search::rows::Row;
-use spilltrail_store::{Override, Status, StoreReader, StoredRun};
+use spilltrail_store::{Desk, MOST_RUNS, Override, RunFilter, Status, StoreReader, StoredRun};
 
 use super::{desk, moment, now, optional, reader, row, shown, who};
 use crate::arguments::{
@@ -64,14 +65,22 @@ fn names(options: &ContentOptions) -> Result<BTreeMap<String, String>> {
     Ok(all.map(|detection| (detection.id.clone(), detection.name.clone())).collect())
 }
 
-/// Returns the id and the name of a detection or a baseline that is named like this.
-fn find(options: &ContentOptions, name: &str) -> Result<(String, String)> {
+/// A detection or a baseline, as the content has it.
+struct Found {
+    id: String,
+    name: String,
+    scheduling: Scheduling,
+}
+
+/// Returns the detection or the baseline that is named like this.
+fn find(options: &ContentOptions, name: &str) -> Result<Found> {
     let content = Content::load(&options.of_server())?;
     let found = match content.set.baseline(name) {
         Some(baseline) => baseline,
         None => content.find_detection(name)?,
     };
-    Ok((found.id.clone(), found.name.clone()))
+    let Detection { id, name, scheduling, .. } = found;
+    Ok(Found { id: id.clone(), name: name.clone(), scheduling: scheduling.clone() })
 }
 
 fn name_of(names: &BTreeMap<String, String>, id: &str) -> Value<'static> {
@@ -95,7 +104,7 @@ fn list(options: &ScheduleListOptions) -> Result<ExitCode> {
         // A server takes what was set the next time that it looks at the clock.
         let is_enabled =
             set.and_then(|set| set.set.is_enabled).unwrap_or(stored.schedule.is_enabled);
-        let spec = set.and_then(|set| spilltrail_app::overridden(spec, &set.set).ok());
+        let spec = set.and_then(|set| set.set.applied_to(spec, now()).ok());
         let spec = &spec.map_or_else(|| stored.schedule.spec.clone(), |one| one.spec().clone());
         let next = Schedule::new(spec.clone()).ok().and_then(|schedule| {
             let next = schedule.next(stored.done)?;
@@ -148,7 +157,7 @@ fn runs(options: &ScheduleRunsOptions) -> Result<ExitCode> {
     let since = moment("since", &options.since)?;
     let most = usize::try_from(options.limit).unwrap_or(usize::MAX);
     let found = match &options.detection {
-        Some(name) => reader.runs_of(&find(&options.content, name)?.0, since, usize::MAX)?,
+        Some(name) => all_runs_of(&reader, &find(&options.content, name)?.id, since)?,
         None => newest_first(&reader, since)?,
     };
     let is_shown =
@@ -165,10 +174,21 @@ fn runs(options: &ScheduleRunsOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn newest_first(
-    reader: &StoreReader,
-    since: spilltrail_schedule::Moment,
-) -> Result<Vec<StoredRun>> {
+/// Returns all runs of a schedule, newest first.
+fn all_runs_of(reader: &StoreReader, id: &str, since: Moment) -> Result<Vec<StoredRun>> {
+    let mut filter = RunFilter { since: Some(since), ..RunFilter::default() };
+    let mut runs = Vec::new();
+    loop {
+        let page = reader.runs_of(id, &filter, MOST_RUNS)?;
+        filter.after = page.rows.last().map(|run| (run.nominal, run.attempt));
+        runs.extend(page.rows);
+        if !page.more {
+            return Ok(runs);
+        }
+    }
+}
+
+fn newest_first(reader: &StoreReader, since: Moment) -> Result<Vec<StoredRun>> {
     let mut runs = reader.runs(since)?;
     runs.reverse();
     Ok(runs)
@@ -202,7 +222,7 @@ fn of(run: &StoredRun, names: &BTreeMap<String, String>) -> Row {
 }
 
 fn enable(options: &ScheduleEnableOptions, is_enabled: bool) -> Result<ExitCode> {
-    let (id, name) = find(&options.content, &options.detection)?;
+    let Found { id, name, .. } = find(&options.content, &options.detection)?;
     let mut desk = desk(&options.data.folder()?)?;
     let before = desk.reader().overrides()?.into_iter().find(|set| set.detection == id);
     let set = Override {
@@ -213,6 +233,9 @@ fn enable(options: &ScheduleEnableOptions, is_enabled: bool) -> Result<ExitCode>
     desk.set_override(&id, &set, &who(options.who.as_deref()), now())?;
     let runs = if is_enabled { "runs" } else { "does not run any more" };
     report::line(format_args!("note: {name} {runs}"));
+    if is_enabled {
+        doubt_that_it_runs(&desk, &id)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -221,7 +244,7 @@ fn set(options: &ScheduleSetOptions) -> Result<ExitCode> {
     if [cron, earliest, latest, window].iter().all(|text| text.is_none()) {
         bail!("say what is to change: `--cron`, `--earliest`, `--latest` or `--window`");
     }
-    let (id, name) = find(&options.content, &options.detection)?;
+    let Found { id, name, scheduling } = find(&options.content, &options.detection)?;
     let mut desk = desk(&options.data.folder()?)?;
     let before = desk.reader().overrides()?.into_iter().find(|set| set.detection == id);
     let before = before.map(|before| before.set).unwrap_or_default();
@@ -234,22 +257,34 @@ fn set(options: &ScheduleSetOptions) -> Result<ExitCode> {
         reason: options.reason.clone().unwrap_or(before.reason),
     };
     let stored = desk.reader().schedules()?.into_iter().find(|one| one.schedule.id == id);
-    if let Some(stored) = stored {
-        let schedule = spilltrail_app::overridden(&stored.schedule.spec, &set);
-        let schedule = schedule.map_err(|reason| anyhow::anyhow!(reason))?;
-        for concern in schedule.check(now()).iter().filter(|concern| !Concern::is_error(concern)) {
-            report::line(format_args!("warning: {concern}; {}", concern.help()));
-        }
+    let zone = stored.map_or_else(|| "UTC".to_owned(), |stored| stored.schedule.spec.zone);
+    // As the detection states it: what is stored has what was set before.
+    let spec = schedule_spec(&scheduling, &zone).map_err(anyhow::Error::msg)?;
+    let schedule = set.applied_to(&spec, now())?;
+    for concern in schedule.check(now()).iter().filter(|concern| !Concern::is_error(concern)) {
+        report::line(format_args!("warning: {concern}; {}", concern.help()));
     }
     desk.set_override(&id, &set, &who(options.who.as_deref()), now())?;
     report::line(format_args!("note: {name} runs as you say"));
+    doubt_that_it_runs(&desk, &id)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn reset(options: &ScheduleResetOptions) -> Result<ExitCode> {
-    let (id, name) = find(&options.content, &options.detection)?;
+    let Found { id, name, .. } = find(&options.content, &options.detection)?;
     let was_set = desk(&options.data.folder()?)?.clear_override(&id)?;
     let what = if was_set { "runs as its file says" } else { "ran as its file says already" };
     report::line(format_args!("note: {name} {what}"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says so if no server has the detection on a schedule: what is set for it waits until one has.
+fn doubt_that_it_runs(desk: &Desk, id: &str) -> Result<()> {
+    if !desk.reader().schedules()?.iter().any(|one| one.schedule.id == id) {
+        report::line(format_args!(
+            "warning: the server does not have it on a schedule; `spilltrail serve --check-config` \
+             says why"
+        ));
+    }
+    Ok(())
 }

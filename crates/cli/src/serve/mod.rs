@@ -108,7 +108,6 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
             indexes: lake.clone(),
             searches: lake,
             jobs: JobOptions::default(),
-            check_allow: crate::data::allow::check,
             clock: micros,
         });
         let router = api.router();

@@ -109,7 +109,7 @@ impl Access {
         parts: &Parts,
         now: Instant,
     ) -> Result<bool, ApiError> {
-        let address = address(parts);
+        let address = ClientAddress::of(&parts.extensions);
         let refused = |reason| Err(self.refuse(reason, address, now));
         let host = host(parts);
         let is_local = is_local(parts, address, host.as_ref());
@@ -220,11 +220,6 @@ impl Access {
         self.metrics.api_refused(name);
         ApiError::new(code, message)
     }
-}
-
-/// Returns the address of the client.
-pub(super) fn address(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<ClientAddress>().map(|address| address.0.ip().to_canonical())
 }
 
 /// Returns the host that a request is for; `None` if there is none, or more than one.

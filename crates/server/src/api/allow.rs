@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use spilltrail_schedule::Moment;
-use spilltrail_store::{AllowEntry, AllowRule};
+use spilltrail_store::{AllowEntry, AllowError, AllowRule};
 use utoipa::ToSchema;
 
 use super::Api;
 use super::errors::{ApiError, Code};
 use super::operation::{Answer, Answering, Content, Kind, Method, Operation, Parameter, Type};
 use super::request::Asked;
-
-/// The most bytes of a text of an entry.
-const MAX_BYTES: usize = 1000;
 
 const ID: Parameter =
     Parameter::path("id", Kind::Number(0, i64::MAX as u64), "The id of the entry.");
@@ -135,7 +132,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Add an entry, which hides findings of runs from now on",
         body: Some(Type::of::<NewAllowed>()),
         success: (201, Content::Json(Type::of::<Added>())),
-        errors: &[Code::BadRequest],
         ..Operation::get("/api/v1/allow", "add_allowed", Content::Empty, add)
     },
     Operation {
@@ -170,26 +166,11 @@ fn list(api: Arc<Api>, asked: Asked) -> Answering {
 fn add(api: Arc<Api>, asked: Asked) -> Answering {
     Box::pin(async move {
         let NewAllowed { detection, field, value, owner, reason, expires } = asked.json()?;
-        for (name, text) in [
-            ("detection", &detection),
-            ("field", &field),
-            ("value", &value),
-            ("owner", &owner),
-            ("reason", &reason),
-        ] {
-            if text.trim().is_empty() || text.len() > MAX_BYTES {
-                let expected = format!("a text of 1 to {MAX_BYTES} bytes");
-                return Err(ApiError::parameter(name, &expected, text));
-            }
-        }
         let now = api.now();
-        if let Some(expires) = expires.filter(|expires| *expires <= now.0) {
-            let found = expires.to_string();
-            return Err(ApiError::parameter("expires", "a time in the future", &found));
-        }
         let expires = expires.map(Moment);
         let rule = AllowRule { detection, field, value, owner, reason, expires };
-        (api.check_allow)(&rule).map_err(|why| ApiError::new(Code::BadRequest, why))?;
+        let bad = |error: AllowError| ApiError::new(Code::BadParameter, error.to_string());
+        rule.check(now).map_err(bad)?;
         let id = api.readers.change(move |desk| desk.add_allow(&rule, now)).await?;
         Answer::json(&Added { id })
     })

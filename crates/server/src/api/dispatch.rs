@@ -14,12 +14,13 @@ use axum::http::{Response, StatusCode};
 use futures::FutureExt;
 
 use super::Api;
-use super::access::address;
 use super::errors::{ApiError, Code};
 use super::operation::{Access, Answer, Body, Operation};
 use super::request::Asked;
 use crate::audit::Change;
 use crate::hec::{BodyOptions, BodyReader, Reply};
+use crate::ids::RequestId;
+use crate::serve::ClientAddress;
 
 /// The header with which a client says who asks.
 pub(super) const WHO: &str = "x-spilltrail-user";
@@ -54,20 +55,24 @@ pub(super) async fn answer(
     request: Request,
 ) -> Response<axum::body::Body> {
     let started = Instant::now();
-    let id = api.next_id();
+    let request_id = api.ids.next();
+    let id = request_id.0.as_str();
     let (parts, body) = request.into_parts();
     let method = parts.method.clone();
     let path = parts.uri.path().to_owned();
-    let client = address(&parts);
+    let client = ClientAddress::of(&parts.extensions);
     // A bug in one request must not end its connection without an answer.
-    let told = AssertUnwindSafe(run(&api, &id, &operations, parts, body)).catch_unwind().await;
+    let told = AssertUnwindSafe(run(&api, id, &operations, parts, body)).catch_unwind().await;
     let told = told.unwrap_or_else(|_| {
         let error = ApiError::internal(&"it ended with a panic, which is a bug");
         Told::failed(error, operations.first().copied())
     });
     let operation = told.operation.map_or("none", |operation| operation.id);
     let is_open = told.operation.is_some_and(|operation| operation.access == Access::Open);
-    let response = response(&id, told);
+    if let Err(ApiError { cause: Some(cause), .. }) = &told.answer {
+        log::error!("{id}: {method} {path:?} failed: {cause}");
+    }
+    let response = response(&request_id, told);
     let status = response.status().as_u16();
     api.metrics.api_request(operation, status);
     // Probes ask every few seconds.
@@ -142,7 +147,8 @@ async fn of(
         }
     };
     let who = who(parts)?;
-    let mut asked = Asked { who, address: address(parts), is_trusted, ..Asked::default() };
+    let address = ClientAddress::of(&parts.extensions);
+    let mut asked = Asked { who, address, is_trusted, ..Asked::default() };
     let of_path = parts.extract::<RawPathParams>().await;
     let of_path =
         of_path.map_err(|_| ApiError::new(Code::BadParameter, "the path is not UTF-8"))?;
@@ -198,7 +204,7 @@ fn of_body(reply: &Reply) -> ApiError {
     }
 }
 
-fn response(id: &str, told: Told) -> Response<axum::body::Body> {
+fn response(id: &RequestId, told: Told) -> Response<axum::body::Body> {
     let (status, content, retry_after) = match told.answer {
         Ok(Answer { status, body }) => {
             let content = match body {
@@ -209,7 +215,7 @@ fn response(id: &str, told: Told) -> Response<axum::body::Body> {
             (status.unwrap_or(200), content, None)
         }
         Err(error) => {
-            let text = serde_json::to_string(&error.body()).unwrap_or_default();
+            let text = serde_json::to_string(&error.body(&id.0)).unwrap_or_default();
             (error.code.status(), Some((JSON, text)), error.retry_after)
         }
     };
@@ -231,9 +237,7 @@ fn response(id: &str, told: Told) -> Response<axum::body::Body> {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
-    }
+    id.tell(headers);
     if status == 401 {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }

@@ -72,7 +72,20 @@ impl Code {
                 ("too_many_searches", 429, "too many searches wait, run or are kept")
             }
             Self::Internal => ("internal", 500, "there is a bug, or the store cannot be used"),
-            Self::Busy => ("busy", 503, "too much is under way, or the disk is full"),
+            Self::Busy => (
+                "busy",
+                503,
+                "too much is under way, another process uses the store, or the disk is full",
+            ),
+        }
+    }
+
+    /// Returns after how many seconds a request with such an answer may be sent again, if it may be.
+    pub(crate) const fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::TooManyRequests => Some(1),
+            Self::TooManySearches | Self::Busy => Some(5),
+            _ => None,
         }
     }
 
@@ -88,11 +101,13 @@ pub(crate) struct ApiError {
     pub(crate) message: String,
     /// After how many seconds the request may be sent again.
     pub(crate) retry_after: Option<u64>,
+    /// What the log is told, and the client is not.
+    pub(crate) cause: Option<String>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None }
+        Self { code, message: message.into(), retry_after: code.retry_after(), cause: None }
     }
 
     /// Returns an error whose message is what its code means.
@@ -113,16 +128,20 @@ impl ApiError {
 
     /// The log has what happened, and the client is told that there is a bug.
     pub(crate) fn internal(error: &dyn std::fmt::Display) -> Self {
-        log::error!("a request failed: {error}");
         let message =
             "the request failed; the log of the server says why, with the id of the request";
-        Self::new(Code::Internal, message)
+        Self::new(Code::Internal, message).because(error)
     }
 
-    /// Returns the body of the answer.
-    pub(crate) fn body(&self) -> ErrorBody {
+    /// Adds what the log is told.
+    pub(crate) fn because(self, cause: &dyn std::fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string()), ..self }
+    }
+
+    /// Returns the body of the answer to the request with an id.
+    pub(crate) fn body<'a>(&self, request: &'a str) -> ErrorBody<'a> {
         let code = self.code.parts().0;
-        ErrorBody { error: ErrorDetail { code, message: self.message.clone() } }
+        ErrorBody { error: ErrorDetail { code, message: self.message.clone(), request } }
     }
 }
 
@@ -137,19 +156,21 @@ pub(crate) fn shortened(text: &str) -> String {
 
 /// The body of an answer to a request that failed.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ErrorBody {
+pub(crate) struct ErrorBody<'a> {
     /// What went wrong.
-    error: ErrorDetail,
+    error: ErrorDetail<'a>,
 }
 
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ErrorDetail {
+pub(crate) struct ErrorDetail<'a> {
     /// A word for programs.
     #[schema(value_type = String)]
     code: &'static str,
     /// A sentence for people.
     message: String,
+    /// The id of the request, which is also in the header `X-Request-Id` and in the log of the server.
+    request: &'a str,
 }
 
 #[cfg(test)]
@@ -159,9 +180,9 @@ mod tests {
     #[test]
     fn errors_have_one_shape() {
         let error = ApiError::parameter("limit", "a number from 1 to 1000", &"x".repeat(200));
-        let text = serde_json::to_string(&error.body()).unwrap();
+        let text = serde_json::to_string(&error.body("1-2")).unwrap();
         let expected = format!(
-            r#"{{"error":{{"code":"bad_parameter","message":"`limit`: expected a number from 1 to 1000, found `{}…`"}}}}"#,
+            r#"{{"error":{{"code":"bad_parameter","message":"`limit`: expected a number from 1 to 1000, found `{}…`","request":"1-2"}}}}"#,
             "x".repeat(100)
         );
         assert_eq!(text, expected);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spilltrail_store::{
-    Change, Cursor, Details, Filter, HistoryEntry, Listed, Span, StoreError, Suppressed,
+    Change, Cursor, Details, Filter, HistoryEntry, Listed, Rows, Span, StoreError, StoreReader,
+    Suppressed,
 };
 use utoipa::ToSchema;
 
@@ -138,8 +139,21 @@ struct FindingDetails {
     sightings: Vec<Sighting>,
     /// What was changed and said, newest first, at most 1000 entries.
     history: Vec<Entry>,
-    /// Where it was sent, the newest first.
+    /// Where it was sent, the newest first, at most 1000 deliveries.
     deliveries: Vec<Delivery>,
+    /// Which of these lists go on.
+    more: MoreDetails,
+}
+
+/// Which lists of a finding are longer than what is told of them.
+#[derive(Debug, Serialize, ToSchema)]
+struct MoreDetails {
+    /// True if more runs found it, earlier.
+    sightings: bool,
+    /// True if the history has more entries, which are older.
+    history: bool,
+    /// True if it has more deliveries, which are older.
+    deliveries: bool,
 }
 
 /// A run that found a finding.
@@ -196,6 +210,8 @@ impl From<HistoryEntry> for Entry {
 struct History {
     /// The entries, newest first, at most 1000.
     history: Vec<Entry>,
+    /// True if there are more, which are older.
+    more: bool,
 }
 
 /// A change of findings. What is missing stays as it is.
@@ -395,7 +411,7 @@ async fn details(api: &Api, asked: &Asked) -> Result<Details, ApiError> {
 
 fn get(api: Arc<Api>, asked: Asked) -> Answering {
     Box::pin(async move {
-        let Details { listed, newest, sightings, history, deliveries } =
+        let Details { listed, newest, sightings, history, deliveries, more } =
             details(&api, &asked).await?;
         let sighting = |found: spilltrail_store::Sighting| Sighting {
             detection: found.detection,
@@ -410,23 +426,35 @@ fn get(api: Arc<Api>, asked: Asked) -> Answering {
             sightings: sightings.into_iter().map(sighting).collect(),
             history: history.into_iter().map(Entry::from).collect(),
             deliveries: deliveries.into_iter().map(Delivery::from).collect(),
+            more: MoreDetails {
+                sightings: more.sightings,
+                history: more.history,
+                deliveries: more.deliveries,
+            },
         })
     })
 }
 
-fn history(api: Arc<Api>, asked: Asked) -> Answering {
+/// Reads entries of the history of the finding that a path names.
+fn said(
+    api: Arc<Api>,
+    asked: Asked,
+    read: fn(&StoreReader, &str) -> Result<Rows<HistoryEntry>, StoreError>,
+) -> Answering {
     Box::pin(async move {
-        let details = details(&api, &asked).await?;
-        Answer::json(&History { history: details.history.into_iter().map(Entry::from).collect() })
+        let id = asked.part("id").to_owned();
+        let found = api.readers.read(move |reader| read(reader, &reader.resolve(&id)?));
+        let Rows { rows, more } = found.await?;
+        Answer::json(&History { history: rows.into_iter().map(Entry::from).collect(), more })
     })
 }
 
+fn history(api: Arc<Api>, asked: Asked) -> Answering {
+    said(api, asked, StoreReader::history)
+}
+
 fn comments(api: Arc<Api>, asked: Asked) -> Answering {
-    Box::pin(async move {
-        let details = details(&api, &asked).await?;
-        let said = details.history.into_iter().filter(|entry| entry.comment.is_some());
-        Answer::json(&History { history: said.map(Entry::from).collect() })
-    })
+    said(api, asked, StoreReader::comments)
 }
 
 fn change(api: Arc<Api>, asked: Asked) -> Answering {

@@ -260,10 +260,11 @@ impl Jobs {
         let output = SearchOutput { jobs: self.clone(), id: id.clone(), cancelled };
         let jobs = self.clone();
         let work = async move {
+            let name = output.id.clone();
             let work = tokio::task::spawn_blocking(move || {
                 let run = || jobs.searches.run(&request, &output);
                 catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-                    log::error!("a search ended with a panic, which is a bug");
+                    log::error!("the search {name} ended with a panic, which is a bug");
                     Err(SearchFailure { message: "there is a bug in this program".to_owned() })
                 })
             });

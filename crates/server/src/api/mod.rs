@@ -29,15 +29,12 @@ mod token;
 mod words;
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::any;
 use spilltrail_schedule::Moment;
-use spilltrail_store::AllowRule;
 use tokio::sync::Semaphore;
 
 use self::access::Access;
@@ -54,6 +51,7 @@ pub use self::readers::Readers;
 pub use self::token::{ApiToken, ApiTokenError};
 use crate::audit::Audit;
 use crate::health::{self, Readiness};
+use crate::ids::RequestIds;
 use crate::metrics::Metrics;
 use crate::secret::TokenHash;
 
@@ -75,8 +73,6 @@ pub struct ApiParts {
     pub searches: Arc<dyn Searches>,
     /// The limits of searches.
     pub jobs: JobOptions,
-    /// Says what is wrong with an entry of the allow-list that is to be added, if anything is.
-    pub check_allow: fn(&AllowRule) -> Result<(), String>,
     /// Returns the time in microseconds since the epoch.
     pub clock: fn() -> i64,
 }
@@ -98,14 +94,10 @@ pub struct Api {
     readers: Arc<Readers>,
     indexes: Arc<dyn Indexes>,
     jobs: Arc<Jobs>,
-    check_allow: fn(&AllowRule) -> Result<(), String>,
     clock: fn() -> i64,
     /// The document that describes the API, as JSON.
     document: String,
-    /// Tells the ids of requests of this process from those of others.
-    process: u32,
-    /// The number of requests so far.
-    count: AtomicU64,
+    ids: RequestIds,
 }
 
 impl fmt::Debug for Api {
@@ -118,18 +110,8 @@ impl Api {
     /// Creates the API.
     #[must_use]
     pub fn new(parts: ApiParts) -> Arc<Self> {
-        let ApiParts {
-            access,
-            audit,
-            metrics,
-            readiness,
-            readers,
-            indexes,
-            searches,
-            jobs,
-            check_allow,
-            clock,
-        } = parts;
+        let ApiParts { access, audit, metrics, readiness, readers, indexes, searches, jobs, clock } =
+            parts;
         Arc::new(Self {
             max_body: access.max_body,
             requests: Semaphore::new(access.max_requests.min(Semaphore::MAX_PERMITS)),
@@ -140,11 +122,9 @@ impl Api {
             readiness,
             readers,
             indexes,
-            check_allow,
             clock,
             document: openapi::document(&operations()),
-            process: RandomState::new().hash_one(0) as u32,
-            count: AtomicU64::new(0),
+            ids: RequestIds::new(),
         })
     }
 
@@ -183,11 +163,6 @@ impl Api {
     /// Returns the time.
     pub(crate) fn now(&self) -> Moment {
         Moment((self.clock)().div_euclid(1_000_000))
-    }
-
-    /// Returns an id that no other request has.
-    fn next_id(&self) -> String {
-        format!("{:08x}-{:x}", self.process, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }
 

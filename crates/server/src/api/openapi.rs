@@ -10,8 +10,8 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type as JsonType};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApiBuilder, PathItem, PathsBuilder, RefOr,
-    Required, ResponseBuilder, Schema,
+    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, OpenApiBuilder, PathItem,
+    PathsBuilder, RefOr, Required, ResponseBuilder, Schema,
 };
 
 use super::Api;
@@ -107,10 +107,12 @@ fn of(
         Content::Text => response.content("text/plain", json(text().into())),
     };
     built = built.response(status.to_string(), response.build());
-    let mut errors: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+    let mut errors: BTreeMap<u16, (Vec<String>, bool)> = BTreeMap::new();
     for code in operation.all_errors() {
         let (name, status, about) = code.parts();
-        errors.entry(status).or_default().push(format!("`{name}`: {about}"));
+        let (abouts, is_retried) = errors.entry(status).or_default();
+        abouts.push(format!("`{name}`: {about}"));
+        *is_retried |= code.retry_after().is_some();
     }
     if let Some((status, body)) = operation.also {
         let response = ResponseBuilder::new().description("not now");
@@ -118,11 +120,17 @@ fn of(
         built = built.response(status.to_string(), response.build());
         errors.remove(&status);
     }
-    for (status, mut about) in errors {
+    for (status, (mut about, is_retried)) in errors {
         about.dedup();
-        let response = ResponseBuilder::new()
+        let mut response = ResponseBuilder::new()
             .description(about.join("; "))
             .content("application/json", json(error.clone()));
+        if is_retried {
+            let seconds = ObjectBuilder::new().schema_type(SchemaType::Type(JsonType::Integer));
+            let about = "After how many seconds the request may be sent again.";
+            let header = HeaderBuilder::new().schema(Some(seconds)).description(Some(about));
+            response = response.header("Retry-After", header.build());
+        }
         built = built.response(status.to_string(), response.build());
     }
     built.build()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use spilltrail_store::{Delivery as Stored, DeliveryFilter};
+use spilltrail_store::{Delivery as Stored, DeliveryFilter, Rows};
 use utoipa::ToSchema;
 
 use super::Api;
@@ -83,7 +83,7 @@ impl From<Stored> for Delivery {
 struct Deliveries {
     /// The deliveries.
     deliveries: Vec<Delivery>,
-    /// The `cursor` of the next page, if there may be one.
+    /// The `cursor` of the next page, if there is one.
     next: Option<String>,
 }
 
@@ -162,10 +162,11 @@ fn deliveries(api: Arc<Api>, asked: Asked) -> Answering {
             after: after.transpose()?,
         };
         let most = asked.number("limit").map_or(ROWS, |limit| limit as usize);
-        let found = api.readers.read(move |reader| reader.deliveries(&filter, most)).await?;
-        let next = found.last().filter(|_| found.len() >= most);
+        let found = api.readers.read(move |reader| reader.deliveries(&filter, most));
+        let Rows { rows, more } = found.await?;
+        let next = rows.last().filter(|_| more);
         let next = next.map(|last| format!("{}.{}", last.seq, last.output));
-        let deliveries = found.into_iter().map(Delivery::from).collect();
+        let deliveries = rows.into_iter().map(Delivery::from).collect();
         Answer::json(&Deliveries { deliveries, next })
     })
 }

@@ -121,11 +121,36 @@ fn of_store(error: &StoreError) -> ApiError {
         | StoreError::NoUrgency
         | StoreError::Cursor { .. }
         | StoreError::Wildcards { .. } => Code::BadRequest,
-        StoreError::DiskFull => {
-            log::error!("a request failed: {error}");
-            Code::Busy
+        StoreError::DiskFull | StoreError::Busy | StoreError::Locked { .. } => {
+            return ApiError::plain(Code::Busy).because(error);
         }
         other => return ApiError::internal(other),
     };
     ApiError::new(code, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_way_may_be_tried_again() {
+        let path = || PathBuf::from("store.sqlite");
+        let reason = || "it has another form".to_owned();
+        for (error, status, is_retried) in [
+            (StoreError::Busy, 503, true),
+            (StoreError::Locked { path: path() }, 503, true),
+            (StoreError::DiskFull, 503, true),
+            (StoreError::Form { path: path(), reason: reason() }, 500, false),
+            (StoreError::Damaged { what: "schedule", reason: reason() }, 500, false),
+            (StoreError::NoEntry { id: 1 }, 404, false),
+            (StoreError::EmptyChange, 400, false),
+        ] {
+            let found = of_store(&error);
+            assert_eq!((found.code.status(), found.retry_after.is_some()), (status, is_retried));
+            // What the server has to look into is in its log.
+            let cause = (status >= 500).then(|| error.to_string());
+            assert_eq!(found.cause, cause, "{error}");
+        }
+    }
 }

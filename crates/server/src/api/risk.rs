@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use spilltrail_schedule::Moment;
-use spilltrail_store::RiskFilter;
+use spilltrail_store::{RiskFilter, Rows};
 use utoipa::ToSchema;
 
 use super::Api;
@@ -51,6 +51,8 @@ struct RiskObject {
 struct RiskObjects {
     /// The objects.
     objects: Vec<RiskObject>,
+    /// True if there are more, with the same risk or less.
+    more: bool,
 }
 
 /// A risk event.
@@ -85,6 +87,8 @@ struct RiskEvents {
     object: String,
     /// The events.
     events: Vec<RiskEvent>,
+    /// True if there are more, which are older.
+    more: bool,
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -149,7 +153,8 @@ fn list(api: Arc<Api>, asked: Asked) -> Answering {
             first: found.first,
             last: found.last,
         };
-        Answer::json(&RiskObjects { objects: found.await?.into_iter().map(object).collect() })
+        let Rows { rows, more } = found.await?;
+        Answer::json(&RiskObjects { objects: rows.into_iter().map(object).collect(), more })
     })
 }
 
@@ -172,6 +177,8 @@ fn get(api: Arc<Api>, asked: Asked) -> Answering {
             tactics: found.risk.tactics,
             techniques: found.risk.techniques,
         };
-        Answer::json(&RiskEvents { object, events: found.await?.into_iter().map(event).collect() })
+        let Rows { rows, more } = found.await?;
+        let events = rows.into_iter().map(event).collect();
+        Answer::json(&RiskEvents { object, events, more })
     })
 }

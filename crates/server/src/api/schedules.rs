@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use spilltrail_schedule::{Moment, Schedule, ScheduleSpec, Window};
+use spilltrail_schedule::{Moment, Schedule, ScheduleSpec};
 use spilltrail_store::{
-    Override, RunCounts, Status, StoreError, StoredOverride, StoredRun, StoredSchedule,
+    Override, Rows, RunCounts, RunFilter, StoreError, StoredOverride, StoredRun, StoredSchedule,
 };
 use utoipa::ToSchema;
 
@@ -29,11 +29,8 @@ const ROWS: usize = 100;
 /// The most runs of an answer.
 const MOST: u64 = 1000;
 
-/// The most bytes of a text of an override.
+/// The most bytes of a reason.
 const MAX_BYTES: usize = 1000;
-
-/// The most minutes of a window: a week.
-const MAX_WINDOW: u32 = 7 * 24 * 60;
 
 const ID: Parameter =
     Parameter::path("id", Kind::Text(500), "The id, which is that of the detection.");
@@ -140,11 +137,13 @@ struct Schedules {
     schedules: Vec<ScheduleInfo>,
 }
 
-/// Runs of a schedule, newest first.
+/// A page of the runs of a schedule, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 struct Runs {
     /// The runs.
     runs: Vec<Run>,
+    /// The `cursor` of the next page, if there is one.
+    next: Option<String>,
 }
 
 /// What a user sets in place of what a detection states. What is missing is as the detection states it.
@@ -163,7 +162,7 @@ struct NewOverride {
     /// The first moment after those.
     #[serde(default)]
     latest: Option<String>,
-    /// How long after its time it may start: `auto`, or minutes.
+    /// How long after its time it may start: `none`, `auto`, or minutes up to a week.
     #[serde(default)]
     window: Option<String>,
     /// Why.
@@ -242,9 +241,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter::query(
                 "status",
                 Kind::Choices(RUNS),
-                "What became of them, among the newest thousand; all if it is missing.",
+                "What became of them; anything if it is missing.",
             ),
             Parameter::query("limit", Kind::Number(1, MOST), "The most runs; 100 if missing."),
+            Parameter::query("cursor", Kind::Text(1000), "`next` of the page before."),
         ],
         ..Operation::get(
             "/api/v1/schedules/{id}/runs",
@@ -342,11 +342,7 @@ fn told(
         zone,
         earliest,
         latest,
-        window: match window {
-            Window::None => "none".to_owned(),
-            Window::Minutes(minutes) => minutes.to_string(),
-            Window::Auto => "auto".to_owned(),
-        },
+        window: window.to_string(),
         done: done.0,
         next: next.and_then(|schedule| schedule.next(now)).map(|next| next.0),
         last: last.map(Run::from),
@@ -372,80 +368,65 @@ fn get(api: Arc<Api>, asked: Asked) -> Answering {
 fn runs(api: Arc<Api>, asked: Asked) -> Answering {
     Box::pin(async move {
         let id = asked.part("id").to_owned();
-        let since = asked.time("since").unwrap_or(Moment(i64::MIN));
-        let statuses: Vec<Status> =
-            asked.words("status").into_iter().filter_map(words::run).collect();
+        let after = asked.text("cursor").map(|cursor| {
+            let parts = cursor.split_once('.');
+            let parts = parts.and_then(|(nominal, attempt)| {
+                Some((Moment(nominal.parse().ok()?), attempt.parse().ok()?))
+            });
+            parts.ok_or_else(|| ApiError::parameter("cursor", "`next` of the page before", cursor))
+        });
+        let filter = RunFilter {
+            since: asked.time("since"),
+            statuses: asked.words("status").into_iter().filter_map(words::run).collect(),
+            after: after.transpose()?,
+        };
         let most = asked.number("limit").map_or(ROWS, |limit| limit as usize);
-        let read = if statuses.is_empty() { most } else { MOST as usize };
         let found = api.readers.read(move |reader| {
-            let runs = reader.runs_of(&id, since, read)?;
+            let runs = reader.runs_of(&id, &filter, most)?;
             // The runs of a schedule that was removed are kept.
-            if runs.is_empty() && !reader.schedules()?.iter().any(|found| found.schedule.id == id) {
+            if runs.rows.is_empty()
+                && !reader.schedules()?.iter().any(|found| found.schedule.id == id)
+            {
                 return Err(StoreError::NoSchedule { id });
             }
             Ok(runs)
         });
-        let chosen = |run: &StoredRun| statuses.is_empty() || statuses.contains(&run.status);
-        let runs = found.await?.into_iter().filter(chosen).take(most).map(Run::from).collect();
-        Answer::json(&Runs { runs })
+        let Rows { rows, more } = found.await?;
+        let next = rows.last().filter(|_| more);
+        let next = next.map(|last| format!("{}.{}", last.nominal.0, last.attempt));
+        Answer::json(&Runs { runs: rows.into_iter().map(Run::from).collect(), next })
     })
 }
 
-/// Checks a text of an override.
-fn checked(name: &str, text: &str) -> Result<(), ApiError> {
-    if text.trim().is_empty() || text.len() > MAX_BYTES {
+/// Checks that there is a reason.
+fn reasoned(reason: &str) -> Result<(), ApiError> {
+    if reason.trim().is_empty() || reason.len() > MAX_BYTES {
         let expected = format!("a text of 1 to {MAX_BYTES} bytes");
-        return Err(ApiError::parameter(name, &expected, text));
+        return Err(ApiError::parameter("reason", &expected, reason));
     }
     Ok(())
 }
 
-/// Reads how long after its time a run may start.
-fn window(text: &str) -> Result<Window, ApiError> {
-    if text == "auto" {
-        return Ok(Window::Auto);
-    }
-    let minutes = text.parse().ok().filter(|minutes| *minutes <= MAX_WINDOW);
-    let expected = format!("`auto`, or minutes from 0 to {MAX_WINDOW}");
-    minutes.map(Window::Minutes).ok_or_else(|| ApiError::parameter("window", &expected, text))
-}
-
 fn set(api: Arc<Api>, asked: Asked) -> Answering {
     Box::pin(async move {
-        let NewOverride { is_enabled, cron, earliest, latest, window: length, reason } =
-            asked.json()?;
-        checked("reason", &reason)?;
-        for (name, text) in [("cron", &cron), ("earliest", &earliest), ("window", &length)] {
-            text.as_ref().map_or(Ok(()), |text| checked(name, text))?;
-        }
-        if let Some(found) = latest.as_ref().filter(|text| text.len() > MAX_BYTES) {
-            let expected = format!("a text of up to {MAX_BYTES} bytes");
-            return Err(ApiError::parameter("latest", &expected, found));
-        }
+        let NewOverride { is_enabled, cron, earliest, latest, window, reason } = asked.json()?;
+        reasoned(&reason)?;
+        let set = Override { is_enabled, cron, earliest, latest, window, reason };
         let id = asked.part("id").to_owned();
-        let wanted = id.clone();
-        let stored = api.readers.read(move |reader| {
+        let (who, now) = (asked.who, api.now());
+        let (wanted, checked) = (id.clone(), set.clone());
+        // The store has a schedule as it runs, with what was set before in place of what the detection
+        // states, and only who reads the content knows that. So what is set now is looked at together
+        // with what was set before, though it takes its place as a whole.
+        let applied = api.readers.read(move |reader| {
             let mut all = reader.schedules()?.into_iter();
             let found = all.find(|found| found.schedule.id == wanted);
-            found.ok_or(StoreError::NoSchedule { id: wanted })
+            let found = found.ok_or(StoreError::NoSchedule { id: wanted })?;
+            Ok(checked.applied_to(&found.schedule.spec, now))
         });
-        let mut spec = stored.await?.schedule.spec;
-        for (place, text) in
-            [(&mut spec.cron, &cron), (&mut spec.earliest, &earliest), (&mut spec.latest, &latest)]
-        {
-            if let Some(text) = text {
-                place.clone_from(text);
-            }
+        if let Err(error) = applied.await? {
+            return Err(ApiError::new(Code::BadParameter, error.to_string()));
         }
-        if let Some(length) = &length {
-            spec.window = window(length)?;
-        }
-        let bad = |error: spilltrail_schedule::ScheduleError| {
-            ApiError::new(Code::BadParameter, error.to_string())
-        };
-        Schedule::new(spec).map_err(bad)?;
-        let set = Override { is_enabled, cron, earliest, latest, window: length, reason };
-        let (who, now) = (asked.who, api.now());
         api.readers.change(move |desk| desk.set_override(&id, &set, &who, now)).await?;
         Ok(Answer::empty())
     })
@@ -474,7 +455,7 @@ fn disable(api: Arc<Api>, asked: Asked) -> Answering {
 /// Turns a schedule on or off; whatever else is set for it stays.
 async fn switch(api: Arc<Api>, asked: Asked, is_enabled: bool) -> Result<Answer, ApiError> {
     let Switch { reason } = asked.json()?;
-    checked("reason", &reason)?;
+    reasoned(&reason)?;
     let id = asked.part("id").to_owned();
     let (who, now) = (asked.who, api.now());
     let changed = api.readers.change(move |desk| {

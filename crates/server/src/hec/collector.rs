@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, HeaderValue};
 use axum::http::{Method, Response, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::any;
 use futures::FutureExt;
 use spilltrail_lake::MAX_BATCH_BYTES;
@@ -24,6 +24,7 @@ use super::inbox::Inbox;
 use super::reply::{Code, Reply};
 use super::tokens::Tokens;
 use crate::audit::{Audit, Limited};
+use crate::ids::{RequestId, RequestIds};
 use crate::metrics::Metrics;
 
 /// How the collector works.
@@ -72,6 +73,7 @@ pub struct Collector {
     pub(super) budget: Arc<Budget>,
     pub(super) requests: Semaphore,
     tokens: RwLock<Arc<Tokens>>,
+    ids: RequestIds,
     is_shutting_down: AtomicBool,
 }
 
@@ -101,6 +103,7 @@ impl Collector {
             budget: Arc::new(Budget::new(options.max_memory)),
             requests: Semaphore::new(options.max_requests.min(Semaphore::MAX_PERMITS)),
             tokens: RwLock::new(Arc::new(tokens)),
+            ids: RequestIds::new(),
             is_shutting_down: AtomicBool::new(false),
         })
     }
@@ -139,7 +142,7 @@ impl Collector {
         }
         router
             .fallback(|| async { Reply::NOT_FOUND.response() })
-            .layer(from_fn(isolate))
+            .layer(from_fn_with_state(self.clone(), isolate))
             .with_state(self.clone())
     }
 }
@@ -180,6 +183,7 @@ async fn dispatch(collector: &Collector, route: Route, request: Request) -> Resp
             *response.status_mut() = StatusCode::NO_CONTENT;
             response
         } else {
+            collector.metrics.hec_request(Reply::WRONG_METHOD.number());
             Reply::WRONG_METHOD.response()
         };
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
@@ -195,11 +199,23 @@ async fn dispatch(collector: &Collector, route: Route, request: Request) -> Resp
     reply.response()
 }
 
-/// Keeps a bug in one request from ending its connection without an answer.
-async fn isolate(request: Request, next: Next) -> Response<Body> {
+/// Gives a request an id, which its answer has, and keeps a bug in it from ending its connection without an
+/// answer.
+async fn isolate(
+    State(collector): State<Arc<Collector>>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
+    let id = collector.ids.next();
+    request.extensions_mut().insert(id.clone());
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    answer.unwrap_or_else(|_| {
-        log::error!("a request ended with a panic, which is a bug");
-        Reply::from(Code::InternalServerError).response()
-    })
+    let mut answer = answer.unwrap_or_else(|_| {
+        let RequestId(id) = &id;
+        log::error!("{id}: the request ended with a panic, which is a bug");
+        let reply = Reply::from(Code::InternalServerError);
+        collector.metrics.hec_request(reply.number());
+        reply.response()
+    });
+    id.tell(answer.headers_mut());
+    answer
 }

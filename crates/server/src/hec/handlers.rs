@@ -15,13 +15,14 @@ use super::body::{BodyOptions, BodyReader};
 use super::channels::{ChannelKey, Place};
 use super::collector::Collector;
 use super::envelope::{Envelope, Names};
-use super::ingest::{Arrived, Ingest, NotTaken};
+use super::ingest::{Arrived, Ingest, NotTaken, To};
 use super::query::Query;
 use super::reply::{Code, Reply};
 use super::split::Splitter;
 use super::time::microseconds;
 use super::tokens::{Token, Tokens};
 use crate::audit::{Part, Refusal};
+use crate::ids::RequestId;
 use crate::serve::ClientAddress;
 
 /// The header that names a channel.
@@ -92,9 +93,13 @@ async fn take_body(
     let options = &collector.options;
     let share = collector.budget.share();
     let limits = (options.max_event, options.part_bytes);
-    let received = (options.clock)();
-    let to = (&*collector.inbox, &collector.metrics);
-    let mut ingest = Ingest::new(to, token, share, limits, received);
+    let to = To {
+        inbox: &*collector.inbox,
+        metrics: &collector.metrics,
+        clock: options.clock,
+        request: parts.extensions.get::<RequestId>().cloned().unwrap_or_default(),
+    };
+    let mut ingest = Ingest::new(to, token, share, limits);
     let taken = match form {
         Form::Event => {
             // Escapes make the text of an event longer than it is.
@@ -316,7 +321,7 @@ fn admitted<'a>(
     match authorize(&parts.headers, &query, tokens) {
         Ok(token) => Ok((query, token)),
         Err(Refused { code, reason, token }) => {
-            let address = parts.extensions.get::<ClientAddress>().map(|address| address.0.ip());
+            let address = ClientAddress::of(&parts.extensions);
             let part = Part::Collector;
             let refusal = Refusal { part, address, reason, token, untold: 0 };
             collector.audit.refused(refusal, Instant::now());

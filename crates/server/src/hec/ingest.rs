@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use indexmap::IndexMap;
 use spilltrail_lake::{BatchBuilder, BatchError, Commit, Event, Origin};
 
@@ -14,7 +15,8 @@ use super::envelope::Names;
 use super::inbox::{Inbox, InboxError, Stored};
 use super::reply::{Code, Reply};
 use super::tokens::Token;
-use crate::metrics::Metrics;
+use crate::ids::RequestId;
+use crate::metrics::{Metrics, Task};
 
 /// The most origins of a part: each is a batch of its own.
 const MAX_ORIGINS: usize = 1000;
@@ -30,10 +32,19 @@ pub(crate) struct Arrived<'a> {
     pub(crate) fields: Option<&'a str>,
 }
 
+/// Where events go, and who is told of it.
+pub(crate) struct To<'a> {
+    pub(crate) inbox: &'a dyn Inbox,
+    pub(crate) metrics: &'a Arc<Metrics>,
+    /// Returns the time in microseconds since the epoch.
+    pub(crate) clock: fn() -> i64,
+    /// The id of the request, for the log.
+    pub(crate) request: RequestId,
+}
+
 /// The events of one request.
 pub(crate) struct Ingest<'a> {
-    inbox: &'a dyn Inbox,
-    metrics: &'a Arc<Metrics>,
+    to: To<'a>,
     token: &'a Token,
     /// The source of events for which nobody names one, as Splunk names it.
     source: String,
@@ -67,15 +78,14 @@ pub(crate) enum NotTaken {
 
 impl<'a> Ingest<'a> {
     pub(crate) fn new(
-        (inbox, metrics): (&'a dyn Inbox, &'a Arc<Metrics>),
+        to: To<'a>,
         token: &'a Token,
         share: Share,
         (max_event, part_bytes): (usize, usize),
-        received: i64,
     ) -> Self {
+        let received = (to.clock)();
         Self {
-            inbox,
-            metrics,
+            to,
             token,
             source: format!("http:{}", token.name),
             max_event,
@@ -198,24 +208,52 @@ impl<'a> Ingest<'a> {
             compress()
         } else {
             let work = tokio::task::spawn_blocking(compress);
-            work.await.map_err(|_| Code::InternalServerError)?
+            work.await.map_err(|error| self.failed(&error))?
         };
-        let batches = batches.map_err(|error| {
-            log::error!("events cannot be compressed: {error}");
-            Code::InternalServerError
-        })?;
+        let batches = batches.map_err(|error| self.failed(&error))?;
         if batches.is_empty() {
             return Ok(Box::pin(std::future::ready(Ok(()))));
         }
         let commit = Commit { batches, marks: Vec::new(), received: self.received };
         let events = self.count - std::mem::replace(&mut self.given, self.count);
-        let answer = self.inbox.append(commit);
-        let answer = answer.inspect_err(|_| self.metrics.hec_refused());
-        let answer = answer.map_err(|error| self.refused(&error))?;
-        // Nobody may ever ask for the answer, so that commits count when they are taken.
-        self.metrics.hec_taken(events, size.0 as u64);
-        let metrics = self.metrics.clone();
-        Ok(Box::pin(async move { answer.await.inspect_err(|_| metrics.hec_refused()) }))
+        let To { inbox, metrics, clock, request } = &self.to;
+        let tell = {
+            let (metrics, clock, request) = ((*metrics).clone(), *clock, request.clone());
+            move |outcome: &Result<(), InboxError>| match outcome {
+                Ok(()) => metrics.succeeded(Task::Receive, (clock() / 1_000_000) as f64),
+                Err(error) => {
+                    metrics.hec_refused();
+                    if let InboxError::Failed(_) = error {
+                        log::error!("{}: {error}", request.0);
+                    }
+                }
+            }
+        };
+        let answer = match inbox.append(commit) {
+            Ok(answer) => answer,
+            Err(error) => {
+                tell(&Err(error.clone()));
+                return Err(self.refused(&error));
+            }
+        };
+        metrics.hec_taken(events, size.0 as u64);
+        let told = async move {
+            let outcome = answer.await;
+            tell(&outcome);
+            outcome
+        };
+        let told = told.shared();
+        // What became of it is told, also if nobody ever asks for the answer.
+        if told.clone().now_or_never().is_none() {
+            tokio::spawn(told.clone());
+        }
+        Ok(Box::pin(told))
+    }
+
+    /// Returns the answer to a request that failed because of a bug, and tells the log.
+    fn failed(&self, error: &dyn std::fmt::Display) -> Reply {
+        log::error!("{}: events cannot be compressed: {error}", self.to.request.0);
+        Code::InternalServerError.into()
     }
 
     /// Returns the answer to a request that cannot be stored. If parts of it are, it tells the number of the
@@ -225,10 +263,7 @@ impl<'a> Ingest<'a> {
             InboxError::Busy => Code::ServerBusy,
             InboxError::Full => Code::QueuesFull,
             InboxError::Closed => Code::ShuttingDown,
-            InboxError::Failed(_) => {
-                log::error!("{error}");
-                Code::InternalServerError
-            }
+            InboxError::Failed(_) => Code::InternalServerError,
         };
         if self.stored == 0 { code.into() } else { Reply::of_event(code, self.stored) }
     }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use spilltrail_server::{RefusalReason, TokenHash};
 
+use crate::log;
 use crate::server::{Server, TOKEN, request};
 
 #[tokio::test]
@@ -131,4 +132,37 @@ async fn who_asks_is_believed_and_told() {
     let text = server.metrics.text();
     let line = r#"spilltrail_api_requests_total{operation="comment_finding",status="201"} 1"#;
     assert!(text.contains(line), "{text}");
+}
+
+/// A failure of the server is told in the log alone, under the id that the answer has.
+#[tokio::test]
+async fn what_failed_is_found_by_its_id() {
+    log::keep();
+    let server = Server::new();
+    std::fs::write(server.folder.path().join("store.sqlite"), "no database").unwrap();
+    let answer = server.ask("GET", "/api/v1/findings", "").await;
+    assert_eq!((answer.status, answer.code().as_str()), (500, "internal"));
+    let id = answer.header("x-request-id").unwrap();
+    assert_eq!(answer.json()["error"]["request"], id);
+    assert!(!answer.text.contains("sqlite"), "{}", answer.text);
+    let lines = log::lines(id);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("ERROR: ") && lines[0].contains("store.sqlite"), "{lines:?}");
+}
+
+/// What may be tried again says when, and the document that describes the API says so.
+#[tokio::test]
+async fn the_document_tells_what_may_be_tried_again() {
+    let server = Server::new();
+    let document = server.get("/api/v1/openapi.json").await;
+    let responses = &document["paths"]["/api/v1/findings"]["get"]["responses"];
+    for (status, code, is_retried) in [
+        ("503", "`busy`", true),
+        ("429", "`too_many_requests`", true),
+        ("500", "`internal`", false),
+    ] {
+        let response = &responses[status];
+        assert!(response["description"].as_str().unwrap().contains(code), "{response}");
+        assert_eq!(response["headers"]["Retry-After"].is_object(), is_retried, "{response}");
+    }
 }

@@ -89,6 +89,11 @@ async fn schedules_are_overridden() {
         ("PUT", "copies/override", json!({"earliest": "soon", "reason": "x"}), 400),
         ("PUT", "copies/override", json!({"window": "-1", "reason": "x"}), 400),
         ("PUT", "copies/override", json!({"window": "99999999", "reason": "x"}), 400),
+        ("PUT", "copies/override", json!({"window": "60", "reason": "x"}), 400),
+        ("PUT", "copies/override", json!({"latest": "+1h", "reason": "x"}), 400),
+        ("PUT", "copies/override", json!({"cron": "0 0 31 2 *", "reason": "x"}), 400),
+        ("PUT", "copies/override", json!({"window": "", "latest": "", "reason": "x"}), 204),
+        ("PUT", "copies/override", json!({"window": "none", "reason": "x"}), 204),
         ("PUT", "copies/override", json!({"reason": ""}), 400),
         ("PUT", "none/override", json!({"reason": "x"}), 404),
         ("POST", "none/enable", json!({"reason": "x"}), 404),
@@ -113,10 +118,9 @@ async fn the_allow_list_is_changed() {
     let target = format!("/api/v1/allow/{}", added["id"]);
     server.json("POST", "/api/v1/allow", &new(" ", None), 400).await;
     server.json("POST", "/api/v1/allow", &new("x", Some(NOW)), 400).await;
-    let mut wrong = new("x", None);
-    wrong["field"] = json!("nothing");
-    let told = server.json("POST", "/api/v1/allow", &wrong, 400).await;
-    assert_eq!(told["error"]["message"], "findings have no field `nothing`");
+    let told = server.json("POST", "/api/v1/allow", &new(&"x".repeat(1001), None), 400).await;
+    let expected = "the value of an entry of the allow-list has 1001 bytes: expected 1 to 1000";
+    assert_eq!(told["error"]["message"], expected);
     server.json("PATCH", &target, &json!({"is_enabled": false}), 204).await;
     let list = server.get("/api/v1/allow").await;
     assert_eq!(list["entries"][1]["is_active"], false);

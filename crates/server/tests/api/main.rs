@@ -6,6 +6,7 @@ mod access;
 mod changes;
 mod fuzz;
 mod listener;
+mod log;
 mod reads;
 mod searches;
 mod server;

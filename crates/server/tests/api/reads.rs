@@ -55,6 +55,7 @@ async fn a_finding_is_read_by_the_beginning_of_its_id() {
     assert_eq!(found["body"], json!({"rows": [1]}));
     assert_eq!(found["sightings"][0]["nominal"], NOW - 3600);
     assert_eq!(found["history"], json!([]));
+    assert_eq!(found["more"], json!({"sightings": false, "history": false, "deliveries": false}));
     assert_eq!(found["deliveries"][0]["output"], "siem");
     for (id, status, code) in [
         ("dddddddd", 404, "not_found"),
@@ -72,8 +73,20 @@ async fn risk_is_added_up() {
     let list = server.get("/api/v1/risk").await;
     assert_eq!(members(&list["objects"], "object"), ["alice", "bob"]);
     assert_eq!(members(&list["objects"], "score"), [json!(100.0), json!(40.0)]);
+    assert_eq!(list["more"], false);
     let list = server.get("/api/v1/risk?least=41&type=user&limit=1").await;
-    assert_eq!(members(&list["objects"], "events"), [2]);
+    assert_eq!(
+        (members(&list["objects"], "events"), &list["more"]),
+        (vec![json!(2)], &json!(false))
+    );
+    assert_eq!(server.get("/api/v1/risk?limit=1").await["more"], true);
+    for (limit, more) in [(1, true), (2, false)] {
+        let events = server.get(&format!("/api/v1/risk/alice?limit={limit}")).await;
+        assert_eq!(
+            (members(&events["events"], "score").len(), &events["more"]),
+            (limit, &json!(more))
+        );
+    }
     let events = server.get("/api/v1/risk/alice").await;
     assert_eq!(members(&events["events"], "finding"), ["cccccccc1", "aaaaaaaa1"]);
     assert_eq!(events["events"][0]["techniques"], json!(["T1537"]));
@@ -102,8 +115,18 @@ async fn schedules_tell_how_their_runs_went() {
     assert_eq!(members(&runs["runs"], "status"), ["done", "done", "gap"]);
     let gaps = server.get("/api/v1/schedules/copies/runs?status=gap,failed").await;
     assert_eq!(members(&gaps["runs"], "firings"), [2]);
-    let last = server.get("/api/v1/schedules/copies/runs?limit=1").await;
-    assert_eq!(members(&last["runs"], "nominal"), [NOW]);
+    assert_eq!((&runs["next"], &gaps["next"]), (&Value::Null, &Value::Null));
+    let (mut found, mut target) = (Vec::new(), "/api/v1/schedules/copies/runs?limit=1".to_owned());
+    loop {
+        let page = server.get(&target).await;
+        found.extend(members(&page["runs"], "nominal"));
+        let Some(next) = page["next"].as_str() else { break };
+        target = format!("/api/v1/schedules/copies/runs?limit=1&cursor={next}");
+    }
+    assert_eq!(found, [NOW, NOW - 3600, NOW - 14_400]);
+    // A page has as many as it may, however few of all runs have the status.
+    let target = "/api/v1/schedules/copies/runs?limit=1&status=gap";
+    assert_eq!(members(&server.get(target).await["runs"], "nominal"), [NOW - 14_400]);
     assert_eq!(server.get("/api/v1/schedules/off/runs").await["runs"], json!([]));
     for target in ["/api/v1/schedules/none", "/api/v1/schedules/none/runs"] {
         assert_eq!(server.ask("GET", target, "").await.code(), "not_found", "{target}");
@@ -123,6 +146,7 @@ async fn indexes_outputs_and_the_allow_list() {
     assert_eq!(outputs["end"], 3);
     let all = server.get("/api/v1/deliveries?output=siem&state=waiting").await;
     assert_eq!(members(&all["deliveries"], "seq"), [3, 2, 1]);
+    assert_eq!(server.get("/api/v1/deliveries?limit=3").await["next"], Value::Null);
     let page = server.get("/api/v1/deliveries?limit=2").await;
     assert_eq!(page["next"], "2.siem");
     let rest = server.get("/api/v1/deliveries?limit=2&cursor=2.siem").await;
@@ -153,6 +177,7 @@ async fn parameters_that_cannot_be_read_are_named() {
         ("findings?owner=a&unassigned=true", "bad_parameter", "exclude each other"),
         ("findings?cursor=x", "bad_parameter", "is no place in a list"),
         ("deliveries?cursor=x", "bad_parameter", "`cursor`: expected `next`"),
+        ("schedules/copies/runs?cursor=1", "bad_parameter", "`cursor`: expected `next`"),
         ("risk?least=nan", "bad_parameter", "`least`: expected a number"),
         (
             "risk?object=%2A%2A%2A%2A%2Aa%2A%2A%2A%2A%2A%2A%2A%2A%2A%2A%2Ax%2A%2A%2Ax%2Ax%2Ax%2Ax%2Ax%2Ax%2Ax",

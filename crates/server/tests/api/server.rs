@@ -136,7 +136,7 @@ pub(crate) struct Server {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) searches: Arc<TestSearches>,
     service: TowerToHyperService<Router>,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 static CLOCK: AtomicI64 = AtomicI64::new(NOW);
@@ -168,14 +168,10 @@ impl Server {
             indexes: Arc::new(TestIndexes),
             searches: searches.clone(),
             jobs,
-            check_allow: |rule| match rule.field.as_str() {
-                "nothing" => Err("findings have no field `nothing`".to_owned()),
-                _ => Ok(()),
-            },
             clock: || CLOCK.load(Ordering::Relaxed) * 1_000_000,
         });
         let service = TowerToHyperService::new(api.router());
-        Self { api, told, parts, metrics, searches, service, _folder: folder }
+        Self { api, told, parts, metrics, searches, service, folder }
     }
 
     /// Sends a request as it is, from an address.

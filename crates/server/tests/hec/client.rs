@@ -4,11 +4,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use spilltrail_server::hec::{Collector, Inbox, Options, Token, Tokens};
-use spilltrail_server::{Audit, Change, Metrics, Plain, Refusal, ServeOptions, TokenHash, serve};
+use spilltrail_server::{
+    Audit, Change, Metrics, Plain, Refusal, Router, ServeOptions, TokenHash, serve,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::store::TestInbox;
 
 /// A channel.
 pub(crate) const CHANNEL: &str = "FE0ECFAD-13D5-401B-847D-77833BD77131";
@@ -76,10 +80,29 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let audit = Arc::new(Told(refusals.clone()));
         let collector = Collector::new(inbox, tokens(), audit, metrics.clone(), options);
+        let router = collector.router();
+        Self::serve(collector, metrics, refusals, router, serving).await
+    }
+
+    /// Serves another router than that of a collector.
+    pub(crate) async fn of(router: Router, serving: ServeOptions) -> Self {
+        let (metrics, refusals) = (Arc::new(Metrics::new()), Arc::default());
+        let audit = Arc::new(Told(Arc::clone(&refusals)));
+        let inbox = TestInbox::new(&[]);
+        let collector = Collector::new(inbox, tokens(), audit, metrics.clone(), options());
+        Self::serve(collector, metrics, refusals, router, serving).await
+    }
+
+    async fn serve(
+        collector: Arc<Collector>,
+        metrics: Arc<Metrics>,
+        refusals: Arc<Mutex<Vec<Refusal>>>,
+        router: Router,
+        serving: ServeOptions,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = collector.router();
         let served = tokio::spawn(async move {
             let stopped = async {
                 let _ = stopped.await;

@@ -1,8 +1,12 @@
 //! Every code of the protocol, with its status and text. The table is that of Splunk's page
 //! "Troubleshoot HTTP Event Collector".
 
-use spilltrail_server::RefusalReason;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use spilltrail_server::hec::InboxError;
+use spilltrail_server::{ClientAddress, RefusalReason};
 
 use crate::client::{CHANNEL, Server, options};
 use crate::store::{Step, TestInbox};
@@ -325,5 +329,24 @@ async fn refused_tokens_are_told() {
     assert!((1..=3).contains(&told.len()), "{told:?}");
     assert_eq!(told[0].address.map(|address| address.to_string()).as_deref(), Some("127.0.0.1"));
     assert_eq!((told[0].reason, told[0].token.as_deref()), (RefusalReason::Disabled, Some("off")));
+    server.stop().await;
+}
+
+/// An address of IPv4 is told as one, also where the listener has IPv6.
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_have_one_form() {
+    let server = Server::start(TestInbox::new(&[]), options()).await;
+    let service = TowerToHyperService::new(server.collector.router());
+    for (from, expected) in [
+        ("[::ffff:10.0.0.1]:1", "10.0.0.1"),
+        ("10.0.0.2:1", "10.0.0.2"),
+        ("[2001:db8::1]:1", "2001:db8::1"),
+    ] {
+        let address = ClientAddress(from.parse().unwrap());
+        let request = Request::post("/services/collector").extension(address);
+        service.call(request.body(Body::empty()).unwrap()).await.unwrap();
+        let told = server.refusals.lock().unwrap().pop().unwrap();
+        assert_eq!(told.address, Some(expected.parse().unwrap()), "{from}");
+    }
     server.stop().await;
 }

@@ -117,6 +117,43 @@ async fn slow_heads() {
     server.stop().await;
 }
 
+/// So does one that is used again, and has nothing to say.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections() {
+    let serving =
+        ServeOptions { head_patience: Duration::from_millis(50), ..ServeOptions::default() };
+    let server = Server::start_with(TestInbox::new(&[]), options(), serving).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /services/collector/health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let answer = answer(&mut stream).await.unwrap();
+    assert_eq!(answer.status, 200);
+    server.stop().await;
+}
+
+/// A client that reads nothing of its answer loses its connection, and another one gets the place.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_read_nothing() {
+    const BYTES: usize = 64 << 20;
+    let serving = ServeOptions {
+        max_connections: 1,
+        write_patience: Duration::from_millis(50),
+        ..ServeOptions::default()
+    };
+    let large = || async { axum::body::Body::from(vec![b'x'; BYTES]) };
+    let router = spilltrail_server::Router::new().route("/large", axum::routing::get(large));
+    let server = Server::of(router, serving).await;
+    let request = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut silent = server.connect().await;
+    silent.write_all(request).await.unwrap();
+    let mut next = server.connect().await;
+    next.write_all(request).await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_mins(1), answer(&mut next));
+    let answer = answer.await.expect("the first connection ends").unwrap();
+    assert_eq!((answer.status, answer.body.len()), (200, BYTES));
+    drop(silent);
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_at_the_same_time_are_limited() {
     let mut options = options();

@@ -5,6 +5,7 @@
 mod client;
 mod codes;
 mod limits;
+mod log;
 mod malformed;
 mod senders;
 mod store;

@@ -5,6 +5,7 @@ use spilltrail_lake::Origin;
 use spilltrail_server::hec::InboxError;
 
 use crate::client::{CHANNEL, Server, gzip, options};
+use crate::log;
 use crate::store::{Kept, Step, TestInbox};
 
 fn origin(index: &str, names: [Option<&str>; 3]) -> Origin {
@@ -231,7 +232,8 @@ async fn nothing_is_acknowledged_before_it_is_stored() {
     // The first waits, the second failed, the third is stored.
     assert_eq!(ask("0,1,2").await, r#"{"acks":{"0":false,"1":false,"2":true}}"#);
     inbox.release();
-    assert_eq!(ask("0,0").await, r#"{"acks":{"0":true}}"#);
+    // Whoever else waits for the answer may get it first.
+    while ask("0,0").await != r#"{"acks":{"0":true}}"# {}
     assert_eq!(ask("0,1,2,77").await, r#"{"acks":{"0":false,"1":false,"2":false,"77":false}}"#);
     assert_eq!(ask("").await, r#"{"acks":{}}"#);
     // Another channel, named in the query, counts from 0.
@@ -281,5 +283,60 @@ async fn what_is_stored_and_refused_is_counted() {
         "spilltrail_hec_commits_refused_total 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+/// Also if nobody asks whether it is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_success_is_told() {
+    const TOLD: &str = "spilltrail_last_success_timestamp_seconds{task=\"receive\"} 1700000000.0";
+    const REFUSED: &str = "spilltrail_hec_commits_refused_total 1";
+    for (token, steps, expected) in [
+        ("good", vec![Step::Store], &[TOLD][..]),
+        ("good", vec![Step::Fail(InboxError::Full)], &[REFUSED]),
+        ("good", vec![Step::Refuse(InboxError::Full)], &[REFUSED]),
+        ("ack", vec![Step::Store], &[TOLD]),
+        ("ack", vec![Step::Hold], &[TOLD]),
+        ("ack", vec![Step::Fail(InboxError::Full), Step::Store], &[REFUSED, TOLD]),
+    ] {
+        let inbox = TestInbox::new(&steps);
+        let server = Server::start(inbox.clone(), options()).await;
+        let has = |line| server.metrics.text().lines().any(|found| found == line);
+        for step in &steps {
+            assert!(!has(TOLD), "{step:?}");
+            server.post(token, "/services/collector/raw", "a").await;
+        }
+        inbox.release();
+        let told = async {
+            while !expected.iter().all(|line| has(line)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let told = tokio::time::timeout(std::time::Duration::from_mins(1), told).await;
+        assert!(told.is_ok(), "{token} {steps:?}\n{}", server.metrics.text());
+        assert_eq!(has(TOLD), expected.contains(&TOLD), "{token} {steps:?}");
+        server.stop().await;
+    }
+}
+
+/// A failure of the server is in the log, under the id that the answer has.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_found_by_its_id() {
+    log::keep();
+    let broken = || InboxError::Failed("the disk is broken".to_owned());
+    for (step, expected) in [
+        (Step::Refuse(broken()), "the disk is broken"),
+        (Step::Fail(broken()), "the disk is broken"),
+        (Step::Panic, "a panic"),
+    ] {
+        let server = Server::start(TestInbox::new(std::slice::from_ref(&step)), options()).await;
+        let answer = server.post("good", "/services/collector/raw", "a").await;
+        assert_eq!(answer.status, 500, "{step:?}");
+        let lines = log::lines(answer.header("x-request-id").unwrap());
+        assert_eq!(lines.len(), 1, "{step:?} {lines:?}");
+        assert!(lines[0].starts_with("ERROR: ") && lines[0].contains(expected), "{lines:?}");
+        let text = server.metrics.text();
+        assert!(text.contains("spilltrail_hec_requests_total{code=\"8\"} 1"), "{text}");
+        server.stop().await;
     }
 }

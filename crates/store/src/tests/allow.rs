@@ -5,6 +5,39 @@ use spilltrail_schedule::Moment;
 use super::{file, finding, run, store};
 use crate::*;
 
+#[test]
+fn entries_that_hide_nothing_are_refused() {
+    let rule = || AllowRule {
+        detection: "a*".into(),
+        field: "user".into(),
+        value: "backup".into(),
+        owner: "ops".into(),
+        reason: "known".into(),
+        expires: Some(Moment(11)),
+    };
+    let now = Moment(10);
+    assert_eq!(rule().check(now), Ok(()));
+    assert_eq!(AllowRule { expires: None, value: "x".repeat(1000), ..rule() }.check(now), Ok(()));
+    for (rule, expected) in [
+        (AllowRule { detection: String::new(), ..rule() }, "the detection of an entry"),
+        (AllowRule { field: " ".into(), ..rule() }, "the field of an entry"),
+        (AllowRule { value: "\t".into(), ..rule() }, "the value of an entry of the allow-list is"),
+        (AllowRule { owner: String::new(), ..rule() }, "the owner of an entry"),
+        (AllowRule { reason: String::new(), ..rule() }, "the reason of an entry"),
+        (
+            AllowRule { reason: "x".repeat(1001), ..rule() },
+            "the reason of an entry of the allow-list has 1001",
+        ),
+        (
+            AllowRule { expires: Some(now), ..rule() },
+            "the entry would be over already: it expires at 1970-01-01T00:00:10Z",
+        ),
+    ] {
+        let error = rule.check(now).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
 fn rule(expires: Option<i64>) -> AllowRule {
     AllowRule {
         detection: "Listing *".into(),
@@ -78,7 +111,7 @@ fn what_an_entry_hides_is_stored_and_counted() {
         [Some(id); 3]
     );
     assert_eq!(store.reader().outbox_end().unwrap(), 1);
-    assert_eq!(store.reader().risk_of("alice", Moment(0), 10).unwrap().len(), 1);
+    assert_eq!(store.reader().risk_of("alice", Moment(0), 10).unwrap().rows.len(), 1);
     // An entry that a finding names stays.
     desk.remove_allow(id, Moment(5)).unwrap();
     store.remove_before(Moment(8000)).unwrap();

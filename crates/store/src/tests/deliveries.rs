@@ -13,7 +13,7 @@ fn shown(reader: &StoreReader, filter: &DeliveryFilter, most: usize) -> Vec<Stri
         let error = error.unwrap_or_else(|| "-".into());
         format!("{output} {seq} {} {attempts} {} {status} {error}", state.name(), next.0)
     };
-    reader.deliveries(filter, most).unwrap().into_iter().map(line).collect()
+    reader.deliveries(filter, most).unwrap().rows.into_iter().map(line).collect()
 }
 
 fn due(reader: &StoreReader, output: &str, now: i64, most: usize) -> Vec<u64> {
@@ -126,9 +126,12 @@ fn attempts_go_on_until_a_delivery_is_over() {
             .reader()
             .deliveries(&DeliveryFilter { after, ..DeliveryFilter::default() }, 1)
             .unwrap();
-        let Some(last) = page.last() else { break };
+        let last = &page.rows[0];
         after = Some((last.seq, last.output.clone()));
         paged.push((last.output.clone(), last.seq));
+        if !page.more {
+            break;
+        }
     }
     let expected = [("hook", 4), ("hook", 3), ("hook", 2), ("mail", 2), ("hook", 1)];
     assert_eq!(paged, all(&expected));

@@ -2,7 +2,7 @@
 
 use spilltrail_schedule::Moment;
 
-use super::{file, finding, finish, store};
+use super::{file, finding, finish, spec, store};
 use crate::*;
 
 #[test]
@@ -35,6 +35,53 @@ fn overrides_are_set_and_cleared() {
     assert!(!desk.clear_override("b").unwrap());
     assert_eq!(desk.reader().overrides().unwrap(), expected[..1]);
     assert_eq!(desk.reader().changed().unwrap().overrides, 4);
+}
+
+#[test]
+fn overrides_make_schedules_or_are_refused() {
+    let text = |text: &str| Some(text.to_owned());
+    let apply = |set: &Override| {
+        set.applied_to(&spec(), Moment(0)).map(|schedule| {
+            let spec = schedule.spec();
+            format!("{} {} {} {}", spec.cron, spec.earliest, spec.latest, spec.window)
+        })
+    };
+    let stated = "0 * * * * -70m@m -10m@m";
+    for (set, expected) in [
+        (Override::default(), format!("{stated} 5")),
+        (Override { is_enabled: Some(false), ..Override::default() }, format!("{stated} 5")),
+        (Override { window: text("auto"), ..Override::default() }, format!("{stated} auto")),
+        (Override { window: text("0"), ..Override::default() }, format!("{stated} none")),
+        (Override { window: text(""), ..Override::default() }, format!("{stated} none")),
+        (Override { latest: text(""), ..Override::default() }, "0 * * * * -70m@m  5".to_owned()),
+        // A gap may be meant.
+        (
+            Override { cron: text("0 6 * * *"), window: text("59"), ..Override::default() },
+            "0 6 * * * -70m@m -10m@m 59".to_owned(),
+        ),
+    ] {
+        assert_eq!(apply(&set), Ok(expected), "{set:?}");
+    }
+    let long = "x".repeat(1001);
+    for (set, expected) in [
+        (Override { cron: text("never"), ..Override::default() }, "`never` is not a schedule"),
+        (Override { cron: text(""), ..Override::default() }, "`` is not a schedule"),
+        (Override { earliest: text("soon"), ..Override::default() }, "earliest: `soon` is not"),
+        (Override { earliest: text(""), ..Override::default() }, "`earliest` is empty"),
+        (Override { window: text("-1"), ..Override::default() }, "`-1` is no window: expected"),
+        (Override { window: text("10081"), ..Override::default() }, "`10081` is no window"),
+        (Override { window: text("60"), ..Override::default() }, "the window of 60 minutes is"),
+        (Override { cron: text("0 0 31 2 *"), ..Override::default() }, "the schedule `0 0 31"),
+        (Override { latest: text("+1h"), ..Override::default() }, "the run of 1970-01-01T01"),
+        (Override { latest: text("-2h"), ..Override::default() }, "the run of 1970-01-01T01"),
+        (Override { cron: Some(long), ..Override::default() }, "the cron has 1001 bytes: expected"),
+    ] {
+        let error = apply(&set).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{set:?}: {error}");
+        if let OverrideError::Unsound(concern) = &error {
+            assert!(error.to_string().ends_with(concern.help()), "{error}");
+        }
+    }
 }
 
 #[test]

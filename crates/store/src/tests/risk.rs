@@ -7,7 +7,7 @@ use crate::*;
 
 /// Returns the risk as `object type score events detections tactics first last`.
 fn shown(store: &Store, (since, until): (i64, i64), filter: &RiskFilter) -> Vec<String> {
-    let risks = store.reader().risk(Moment(since), Moment(until), filter, 10).unwrap();
+    let risks = store.reader().risk(Moment(since), Moment(until), filter, 10).unwrap().rows;
     let line = |risk: ObjectRisk| {
         let ObjectRisk { object, object_type, score, events, detections, tactics, .. } = risk;
         let (first, last) = (risk.first, risk.last);
@@ -71,13 +71,16 @@ fn findings_add_to_risk_once() {
     ] {
         assert_eq!(shown(&store, span, &filter), expected, "{filter:?}");
     }
-    let events = store.reader().risk_of("alice", Moment(150), 10).unwrap();
+    let events = store.reader().risk_of("alice", Moment(150), 10).unwrap().rows;
     let events: Vec<(&str, &str, f64, f64)> = events
         .iter()
         .map(|event| (&*event.finding, &*event.detection, event.time, event.risk.score))
         .collect();
     assert_eq!(events, [("z", "b", 300.0, 20.0), ("y", "a", 200.0, 5.0)]);
-    assert_eq!(store.reader().risk_of("alice", Moment(0), 1).unwrap().len(), 1);
+    for (most, count, more) in [(0, 0, true), (1, 1, true), (3, 3, false)] {
+        let found = store.reader().risk_of("alice", Moment(0), most).unwrap();
+        assert_eq!((found.rows.len(), found.more), (count, more), "{most}");
+    }
 }
 
 #[test]

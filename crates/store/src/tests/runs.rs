@@ -198,9 +198,28 @@ fn lists_of_runs() {
         let line = |run: &StoredRun| format!("{} {} {}", run.schedule, run.nominal.0, run.attempt);
         runs.iter().map(line).collect()
     };
-    let of = |since, most| shown(store.reader().runs_of("a", Moment(since), most).unwrap());
-    assert_eq!(of(0, 9), ["a 7200 1", "a 3600 3", "a 3600 2", "a 3600 1"]);
-    assert_eq!((of(0, 2), of(3601, 9)), (of(0, 9)[..2].to_vec(), vec!["a 7200 1".to_owned()]));
+    let all = RunFilter::default();
+    let since = RunFilter { since: Some(Moment(3601)), ..RunFilter::default() };
+    let after = RunFilter { after: Some((Moment(3600), 3)), ..RunFilter::default() };
+    let failed = RunFilter { statuses: vec![Status::Failed], ..RunFilter::default() };
+    let two = RunFilter { statuses: vec![Status::Failed, Status::Late], ..RunFilter::default() };
+    let list = ["a 7200 1", "a 3600 3", "a 3600 2", "a 3600 1"];
+    for (filter, most, expected, more) in [
+        (&all, 9, &list[..], false),
+        (&all, 4, &list, false),
+        (&all, 3, &list[..3], true),
+        (&all, 0, &[], true),
+        (&since, 9, &list[..1], false),
+        (&after, 9, &list[2..], false),
+        (&after, 1, &list[2..3], true),
+        // The status is asked for among all of them, and not only among those that are read.
+        (&failed, 1, &list[3..], false),
+        (&two, 1, &list[1..2], true),
+    ] {
+        let found = store.reader().runs_of("a", filter, most).unwrap();
+        assert_eq!(found.more, more, "{filter:?} {most}");
+        assert_eq!(shown(found.rows), expected, "{filter:?} {most}");
+    }
     assert_eq!(shown(store.reader().last_runs().unwrap()), ["a 7200 1", "b 14400 0"]);
     let counts = |schedule: &str, [done, late, failed, skipped, gap]: [u64; 5]| RunCounts {
         schedule: schedule.into(),

@@ -20,7 +20,7 @@ fn told(reader: &StoreReader, id: &str) -> Vec<String> {
         let comment = entry.comment.as_deref().unwrap_or("-");
         format!("{} {}: {} ({comment})", entry.time.0, entry.who, steps.join(", "))
     };
-    reader.history(id).unwrap().iter().rev().map(entry).collect()
+    reader.history(id).unwrap().rows.iter().rev().map(entry).collect()
 }
 
 #[test]
@@ -226,8 +226,8 @@ fn what_somebody_may_have_to_look_at_is_kept() {
         left.iter().map(|row| (row.finding.id.as_str(), row.nominal.0)).collect();
     let expected = [("new", 7200), ("resolved", 7200), ("taken risk", 7200), ("later", 14_400)];
     assert_eq!(left, expected);
-    assert_eq!(store.reader().history("closed").unwrap(), []);
-    assert_eq!(store.reader().history("later").unwrap().len(), 1);
+    assert_eq!(store.reader().history("closed").unwrap().rows, []);
+    assert_eq!(store.reader().history("later").unwrap().rows.len(), 1);
     // A row of before that stands for its id, because the newer one is withdrawn, hands that on.
     finish(&mut store, 18_000, 1, &[finding("later", "2")]);
     finish(&mut store, 18_000, 2, &[]);
@@ -236,4 +236,41 @@ fn what_somebody_may_have_to_look_at_is_kept() {
     let row = listed(store.reader(), "later");
     assert_eq!((row.nominal, row.state, row.runs), (Moment(18_000), FindingState::Withdrawn, 1));
     assert_eq!(row.triage.status, TriageStatus::Closed);
+}
+
+/// What is cut says so, and comments are found however much else was changed after them.
+#[test]
+fn long_lists_of_a_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    finish(&mut store, 3600, 1, &[finding("x", "1")]);
+    let mut desk = Desk::open(&file(&folder)).unwrap();
+    let note = Change { comment: Some("seen".into()), ..Change::default() };
+    desk.change(&["x"], &note, "ann", Moment(1)).unwrap();
+    let connection = &desk.reader().connection;
+    let insert = |count: usize| {
+        let sql = "INSERT INTO history (id, time, who, steps)
+                   SELECT 'x', 2, 'bob', '[]' FROM generate_series";
+        let numbers = "WITH RECURSIVE generate_series(number) AS (
+                       SELECT 1 UNION ALL SELECT number + 1 FROM generate_series WHERE number < ?1)";
+        connection.execute(&format!("{numbers} {sql}"), [count]).unwrap();
+    };
+    let look = || {
+        let history = store.reader().history("x").unwrap();
+        let details = store.reader().finding("x").unwrap().unwrap();
+        assert_eq!(
+            (details.history.len(), details.more.history),
+            (history.rows.len(), history.more)
+        );
+        assert!(!details.more.sightings && !details.more.deliveries);
+        (history.rows.len(), history.more)
+    };
+    insert(MOST_HISTORY - 1);
+    assert_eq!(look(), (MOST_HISTORY, false));
+    insert(1);
+    assert_eq!(look(), (MOST_HISTORY, true));
+    let said = store.reader().comments("x").unwrap();
+    assert_eq!((said.rows[0].who.as_str(), said.rows.len(), said.more), ("ann", 1, false));
+    // Nobody else has these lists.
+    assert_eq!(store.reader().comments("y").unwrap().rows, []);
 }

@@ -73,5 +73,5 @@ fn is_for(
         finding: Some(entry.id.clone()),
         ..DeliveryFilter::default()
     };
-    Ok(!store.reader().deliveries(&sent, 1)?.is_empty())
+    Ok(!store.reader().deliveries(&sent, 1)?.rows.is_empty())
 }
