@@ -3,7 +3,7 @@
 //! What is withdrawn or hidden does not count. Runs over overlapping intervals find the same; it counts
 //! for the first of them. A run over another interval that finds the same again has found it once more.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 use spilltrail_schedule::Moment;
 
 use crate::error::StoreError;
@@ -14,25 +14,20 @@ use crate::records::StoredFinding;
 /// The seconds of a day.
 const DAY: i64 = 86_400;
 
-/// When a finding is told, as Splunk's index time: the nominal time of its run, so that a run that
-/// catches up tells it in time; for a run that ran again because events were late, when it did, so that
-/// searches see it which have looked at the nominal time already.
-const TOLD: &str = "CASE WHEN runs.status = 'late' THEN runs.started ELSE findings.nominal END";
+/// That a finding is neither withdrawn nor hidden, as partial indexes have it.
+const MAY_COUNT: &str = "findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL";
 
-/// The rows that count.
-const COUNT: &str = "findings JOIN runs ON runs.schedule = findings.detection
-         AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
-     WHERE findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL
-         AND NOT EXISTS (
-             SELECT 1 FROM findings AS other
-             JOIN runs AS its ON its.schedule = other.detection
-                 AND its.nominal = other.nominal AND its.attempt = other.attempt
-             WHERE other.id = findings.id AND other.hash = findings.hash
-                 AND other.detection = findings.detection AND other.nominal < findings.nominal
-                 -- An interval ends at its nominal time at the latest, so that earlier ones are apart.
-                 AND other.nominal > runs.covers_from
-                 AND other.state <> 'withdrawn' AND other.suppressed_by IS NULL
-                 AND its.covers_to > runs.covers_from)";
+/// That no earlier run of those that overlap found it.
+const IS_FIRST: &str = "NOT EXISTS (
+     SELECT 1 FROM findings AS other
+     JOIN runs AS its ON its.schedule = other.detection
+         AND its.nominal = other.nominal AND its.attempt = other.attempt
+     WHERE other.id = findings.id AND other.hash = findings.hash
+         AND other.detection = findings.detection AND other.nominal < findings.nominal
+         -- An interval ends at its nominal time at the latest, so that earlier ones are apart.
+         AND other.nominal > runs.covers_from
+         AND other.state <> 'withdrawn' AND other.suppressed_by IS NULL
+         AND its.covers_to > runs.covers_from)";
 
 /// A finding that counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,24 +40,52 @@ pub struct Counted {
 
 impl StoreReader {
     /// Returns the findings that count and are told from one moment on and before another, in the order
-    /// in which they are told.
+    /// in which they are told. All of them are in memory; [`counted_each`](Self::counted_each) has one at
+    /// a time.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn counted(&self, from: Moment, to: Moment) -> Result<Vec<Counted>, StoreError> {
-        let columns = findings::COLUMNS;
-        let sql = format!(
-            "SELECT {columns}, {TOLD} AS told FROM {COUNT} AND told >= ?1 AND told < ?2
-             ORDER BY told, findings.detection, findings.id"
-        );
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![from.0, to.0])?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let told = Moment(row.get("told")?);
-            found.push(Counted { told, finding: findings::read(&self.connection, row)? });
-        }
+        self.counted_each(from, to, |one| {
+            found.push(one);
+            Ok::<_, StoreError>(())
+        })?;
         Ok(found)
+    }
+
+    /// Visits the findings that count and are told from one moment on and before another, in the order
+    /// in which they are told: one after the other, as they are when it begins. The visitor may use this
+    /// reader.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read, or with the first error of the visitor.
+    pub fn counted_each<E: From<StoreError>>(
+        &self,
+        from: Moment,
+        to: Moment,
+        mut visit: impl FnMut(Counted) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let columns = findings::COLUMNS;
+        // The index on `told` has this order, so that nothing is sorted in memory.
+        let sql = format!(
+            "SELECT {columns}, findings.told
+             FROM findings JOIN runs ON runs.schedule = findings.detection
+                 AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
+             WHERE findings.told >= ?1 AND findings.told < ?2 AND {MAY_COUNT} AND {IS_FIRST}
+             ORDER BY findings.told, findings.detection, findings.id"
+        );
+        let mut statement = self.connection.prepare_cached(&sql).map_err(StoreError::from)?;
+        let mut rows = statement.query(params![from.0, to.0]).map_err(StoreError::from)?;
+        while let Some(row) = rows.next().map_err(StoreError::from)? {
+            visit(self.read_counted(row)?)?;
+        }
+        Ok(())
+    }
+
+    fn read_counted(&self, row: &Row<'_>) -> Result<Counted, StoreError> {
+        let told = Moment(row.get("told")?);
+        Ok(Counted { told, finding: findings::read(&self.connection, row)? })
     }
 
     /// Returns the days on which findings are told that may count, each by its first moment, and how many
@@ -73,11 +96,8 @@ impl StoreReader {
     pub fn counted_days(&self) -> Result<Vec<(Moment, u64)>, StoreError> {
         // Which of them count is found out when they are read: that looks at other runs of each.
         let sql = format!(
-            "SELECT ({TOLD}) / {DAY} AS day, count(*)
-             FROM findings JOIN runs ON runs.schedule = findings.detection
-                 AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
-             WHERE findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL
-             GROUP BY day ORDER BY day"
+            "SELECT findings.told / {DAY} AS day, count(*) FROM findings
+             WHERE findings.told IS NOT NULL AND {MAY_COUNT} GROUP BY day ORDER BY day"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map([], |row| {

@@ -10,7 +10,7 @@ use spilltrail_schedule::{Changes, Moment, changes};
 
 use crate::error::StoreError;
 use crate::outbox;
-use crate::records::{FindingRecord, FindingState, RunRecord, StoredFinding};
+use crate::records::{FindingRecord, FindingState, RunRecord, Status, StoredFinding};
 use crate::risk;
 use crate::urgency::{Level, urgency};
 
@@ -148,6 +148,13 @@ fn before(
     Ok(found)
 }
 
+/// Returns when the findings of an attempt are told, as Splunk's index time: the nominal time of the run,
+/// so that a run that catches up tells them in time; for a run that ran again because events were late,
+/// when it did, so that searches see them which have looked at the nominal time already.
+fn told(run: &RunRecord) -> Moment {
+    if run.status == Status::Late { run.started } else { run.nominal }
+}
+
 /// Stores the row of a finding, and what it adds to risk.
 fn put(
     transaction: &Transaction<'_>,
@@ -156,14 +163,15 @@ fn put(
     state: FindingState,
 ) -> Result<(), StoreError> {
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO findings (detection, nominal, id, attempt, state, name, title, is_notable, time,
-                               entity, score, severity, priority, urgency, suppressed_by, hash, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+        "INSERT INTO findings (detection, nominal, id, attempt, told, state, name, title, is_notable,
+                               time, entity, score, severity, priority, urgency, suppressed_by, hash,
+                               body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (detection, nominal, id) DO UPDATE SET
-             attempt = excluded.attempt, state = excluded.state, name = excluded.name,
-             title = excluded.title, is_notable = excluded.is_notable, time = excluded.time,
-             entity = excluded.entity, score = excluded.score, severity = excluded.severity,
-             priority = excluded.priority, urgency = excluded.urgency,
+             attempt = excluded.attempt, told = excluded.told, state = excluded.state,
+             name = excluded.name, title = excluded.title, is_notable = excluded.is_notable,
+             time = excluded.time, entity = excluded.entity, score = excluded.score,
+             severity = excluded.severity, priority = excluded.priority, urgency = excluded.urgency,
              suppressed_by = excluded.suppressed_by, hash = excluded.hash, body = excluded.body
          RETURNING number",
     )?;
@@ -172,6 +180,7 @@ fn put(
         run.nominal.0,
         finding.id,
         run.attempt,
+        told(run).0,
         state.name(),
         finding.name,
         finding.title,
@@ -191,9 +200,9 @@ fn put(
 }
 
 fn withdraw(transaction: &Transaction<'_>, run: &RunRecord, id: &str) -> Result<(), StoreError> {
-    let sql = "UPDATE findings SET state = 'withdrawn', attempt = ?4
+    let sql = "UPDATE findings SET state = 'withdrawn', attempt = ?4, told = ?5
                WHERE detection = ?1 AND nominal = ?2 AND id = ?3";
-    let identity = params![run.schedule, run.nominal.0, id, run.attempt];
+    let identity = params![run.schedule, run.nominal.0, id, run.attempt, told(run).0];
     transaction.prepare_cached(sql)?.execute(identity)?;
     Ok(())
 }

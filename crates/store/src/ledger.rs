@@ -40,12 +40,7 @@ pub(crate) fn move_on(
     nominal: Moment,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE schedules SET done = max(done, ?2) WHERE id = ?1";
-    require(transaction.prepare_cached(sql)?.execute((schedule, nominal.0))?, schedule)
-}
-
-/// Fails unless a row was changed, which is that of a schedule.
-pub(crate) fn require(changed: usize, schedule: &str) -> Result<(), StoreError> {
-    match changed {
+    match transaction.prepare_cached(sql)?.execute((schedule, nominal.0))? {
         0 => Err(StoreError::NoSchedule { id: schedule.to_owned() }),
         _ => Ok(()),
     }

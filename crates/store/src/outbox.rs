@@ -2,11 +2,12 @@
 //!
 //! What others know are contents of findings: the id and the hash of one, for each detection. A run that
 //! makes one appear, disappear or give way to another one adds an entry in its own transaction. A content
-//! that another run has found already, and still has, is not told again: runs over overlapping intervals
-//! find the same. For the same reason, a content is withdrawn only when the last run that had it has it
-//! no longer. What an entry of the allow-list hides counts as not found.
+//! that a run over an overlapping interval has found already, and still has, is not told again: such runs
+//! find the same. One that was found over another interval is told once more, because it has happened
+//! once more. A content is withdrawn only when the last run of all that had it has it no longer, as in
+//! lists. What an entry of the allow-list hides counts as not found.
 //!
-//! So whoever follows the entries knows which contents are found at any time, and gets each once.
+//! So whoever follows the entries knows at any time which contents are found.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -142,13 +143,15 @@ pub(crate) fn tell(
     if was == hash {
         return Ok(());
     }
-    let missing = |hash: &str| Ok::<_, StoreError>(!is_elsewhere(transaction, run, id, hash)?);
+    let is_elsewhere = |hash: &str, near| is_elsewhere(transaction, run, id, hash, near);
     let gained = match is {
-        Some(finding) if missing(&finding.hash)? => Some(finding),
+        Some(finding) if !is_elsewhere(&finding.hash, Some(run.interval))? => Some(finding),
         _ => None,
     };
+    // That runs overlap says nothing of the runs that these overlap: one that was not told because of
+    // another one stands, though a third one goes.
     let lost = match was {
-        Some(hash) if missing(hash)? => Some(hash),
+        Some(hash) if !is_elsewhere(hash, None)? => Some(hash),
         _ => None,
     };
     let (state, finding) = match (gained, lost) {
@@ -174,24 +177,26 @@ pub(crate) fn tell(
     Ok(())
 }
 
-/// Returns whether another run of the detection has a content, over an interval that overlaps that of this
-/// run. What a run over another interval finds is found once more, however alike it is.
+/// Returns whether another run of the detection has a content: any run, or one over an interval that
+/// overlaps `near`. What a run over another interval finds is found once more, however alike it is.
 fn is_elsewhere(
     transaction: &Transaction<'_>,
     run: &RunRecord,
     id: &str,
     hash: &str,
+    near: Option<Interval>,
 ) -> Result<bool, StoreError> {
+    // A finding that is kept may have no run any more.
     let sql = "SELECT 1 FROM findings
-               JOIN runs ON runs.schedule = findings.detection
+               LEFT JOIN runs ON runs.schedule = findings.detection
                    AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
                WHERE findings.id = ?1 AND findings.hash = ?2 AND findings.detection = ?3
                    AND findings.nominal <> ?4
                    AND findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL
-                   AND runs.covers_from < ?6 AND runs.covers_to > ?5";
+                   AND (?5 IS NULL OR runs.covers_from < ?6 AND runs.covers_to > ?5)";
     let mut statement = transaction.prepare_cached(sql)?;
-    let Interval { from, to } = run.interval;
-    Ok(statement.exists(params![id, hash, run.schedule, run.nominal.0, from.0, to.0])?)
+    let (from, to) = (near.map(|near| near.from.0), near.map(|near| near.to.0));
+    Ok(statement.exists(params![id, hash, run.schedule, run.nominal.0, from, to])?)
 }
 
 /// Reads a row of [`COLUMNS`].

@@ -129,13 +129,27 @@ impl StoreReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn covered(&self, from: Moment) -> Result<Vec<Covered>, StoreError> {
-        let covered = |run: StoredRun| {
-            let (interval, seen) =
-                run.interval.zip(run.seen).filter(|_| run.status.has_findings())?;
-            let StoredRun { schedule, nominal, indexes, .. } = run;
-            Some(Covered { schedule, nominal, interval, indexes, seen })
-        };
-        Ok(self.runs(from)?.into_iter().filter_map(covered).collect())
+        let sql =
+            "SELECT schedule, nominal, status, covers_from, covers_to, indexes, seen FROM runs
+                   WHERE nominal >= ?1 AND covers_from IS NOT NULL AND covers_to IS NOT NULL
+                       AND seen IS NOT NULL
+                   ORDER BY nominal, schedule, attempt";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([from.0])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            if !Status::parse(&row.get::<_, String>(2)?)?.has_findings() {
+                continue;
+            }
+            found.push(Covered {
+                schedule: row.get(0)?,
+                nominal: Moment(row.get(1)?),
+                interval: Interval { from: Moment(row.get(3)?), to: Moment(row.get(4)?) },
+                indexes: parsed("list of indexes", &row.get::<_, String>(5)?)?,
+                seen: row.get(6)?,
+            });
+        }
+        Ok(found)
     }
 
     /// Returns the findings of runs from a nominal time on, withdrawn ones included, in the order of

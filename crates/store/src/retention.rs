@@ -49,6 +49,9 @@ fn remove_findings(transaction: &Transaction<'_>, moment: Moment) -> Result<(), 
     transaction.execute(&lost, [moment.0])?;
     let remove = format!("DELETE FROM findings WHERE nominal < ?1 AND number NOT IN ({open})");
     transaction.execute(&remove, [moment.0])?;
+    // What is told is what a run found that is there.
+    let untold = "UPDATE findings SET told = NULL WHERE nominal < ?1 AND told IS NOT NULL";
+    transaction.execute(untold, [moment.0])?;
     let mut statement = transaction.prepare("SELECT id FROM temp.lost ORDER BY id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -77,8 +77,8 @@ impl StoreReader {
         Ok(Rows::cut(self.some_runs(&sql, params_from_iter(&conditions.values))?, most))
     }
 
-    /// Returns the last entry of the ledger of each schedule that has one, removed schedules included,
-    /// in the order of their ids: that of the newest nominal time, and of it the one stored last.
+    /// Returns the last entry of the ledger of each schedule that has one, in the order of their
+    /// ids: that of the newest nominal time, and of it the one stored last.
     ///
     /// # Errors
     /// Fails if the file cannot be read.

@@ -12,6 +12,7 @@ pub(crate) const STEPS: &[M<'_>] = &[
     M::up(OVERRIDES),
     M::up(DELIVERIES),
     M::up(OUTPUTS),
+    M::up(TOLD),
 ];
 
 /// Schedules, the ledger of their runs, and findings.
@@ -215,3 +216,57 @@ const OUTPUTS: &str = "
     DROP INDEX deliveries_due;
     CREATE INDEX deliveries_due ON deliveries (output, next, seq) WHERE state = 'waiting';
     CREATE INDEX deliveries_waiting ON deliveries (output, id, seq) WHERE state = 'waiting';";
+
+/// When findings are told, as `told` in the module `findings` says; nothing for those whose run is
+/// removed. The long bodies come last, so that whoever reads anything else passes them by, and indexes
+/// have all that lists and counts look at.
+const TOLD: &str = "
+    CREATE TABLE told_findings (
+        number INTEGER PRIMARY KEY,
+        detection TEXT NOT NULL,
+        nominal INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        told INTEGER,
+        state TEXT NOT NULL,
+        suppressed_by INTEGER,
+        is_head INTEGER NOT NULL DEFAULT 0,
+        is_notable INTEGER NOT NULL,
+        time REAL,
+        entity TEXT,
+        score REAL,
+        severity TEXT,
+        priority TEXT NOT NULL,
+        urgency INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        name TEXT NOT NULL,
+        title TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (detection, nominal, id)
+    ) STRICT;
+    INSERT INTO told_findings
+        SELECT findings.number, findings.detection, findings.nominal, findings.id, findings.attempt,
+               CASE WHEN runs.status = 'late' THEN runs.started ELSE runs.nominal END,
+               findings.state, findings.suppressed_by, findings.is_head, findings.is_notable,
+               findings.time, findings.entity, findings.score, findings.severity, findings.priority,
+               findings.urgency, findings.hash, findings.name, findings.title, findings.body
+        FROM findings LEFT JOIN runs ON runs.schedule = findings.detection
+            AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
+        ORDER BY findings.number;
+    DROP TABLE findings;
+    ALTER TABLE told_findings RENAME TO findings;
+    CREATE INDEX findings_by_nominal ON findings (nominal);
+    CREATE INDEX findings_by_entity ON findings (entity, nominal);
+    CREATE INDEX findings_by_id ON findings (id, nominal);
+    CREATE INDEX findings_by_content ON findings (id, hash, detection, nominal, attempt)
+        WHERE state <> 'withdrawn' AND suppressed_by IS NULL;
+    CREATE INDEX findings_by_told ON findings (told, detection, id, state, suppressed_by)
+        WHERE state <> 'withdrawn' AND suppressed_by IS NULL;
+    CREATE UNIQUE INDEX heads ON findings (id) WHERE is_head = 1;
+    CREATE INDEX heads_by_age ON findings (
+            nominal, ifnull(time, CAST(nominal AS REAL)), id, is_head, is_notable, state,
+            suppressed_by, severity, urgency, time, entity, detection, name, title)
+        WHERE is_head = 1;
+    CREATE TRIGGER risks_go_with_their_finding AFTER DELETE ON findings BEGIN
+        DELETE FROM risks WHERE finding = OLD.number;
+    END;";

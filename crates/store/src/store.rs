@@ -112,15 +112,6 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a schedule. Its runs and findings stay.
-    ///
-    /// # Errors
-    /// Fails if there is none, or if the file cannot be written.
-    pub fn remove_schedule(&mut self, id: &str) -> Result<(), StoreError> {
-        let sql = "DELETE FROM schedules WHERE id = ?1";
-        ledger::require(self.reader.connection.prepare_cached(sql)?.execute([id])?, id)
-    }
-
     /// Stores the end of a run: its entry in the ledger, its findings in place of those of earlier
     /// attempts, what its schedule throttles from now on, and how far the schedule has come. All of it is
     /// stored, or nothing. If this attempt is stored already, nothing changes. Findings that an entry of

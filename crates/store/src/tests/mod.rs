@@ -1,11 +1,13 @@
 //! What the store keeps, refuses, and does twice without harm.
 
 mod allow;
+mod counted;
 mod deliveries;
 mod forms;
 mod list;
 mod outbox;
 mod overrides;
+mod plans;
 mod risk;
 mod runs;
 mod triage;

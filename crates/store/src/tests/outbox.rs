@@ -1,4 +1,5 @@
-//! The outbox: each content is told once, and whoever follows knows what is found.
+//! The outbox: each content is told once while runs that overlap have it, and whoever follows knows what
+//! is found.
 
 use std::collections::BTreeSet;
 
@@ -96,17 +97,62 @@ fn numbers_are_never_used_again() {
     assert_eq!((numbers(&store, 0, 9), store.reader().outbox_end().unwrap()), (vec![], 4));
 }
 
+/// Stores an attempt at a run over an interval that ends at its nominal time; all are in hours.
+fn over(store: &mut Store, [from, to]: [i64; 2], found: &[FindingRecord]) {
+    let attempt = store.reader().next_attempt("a", Moment(to * 3600)).unwrap();
+    let status = if attempt == 1 { Status::Done } else { Status::Late };
+    let interval = Interval { from: Moment(from * 3600), to: Moment(to * 3600) };
+    let run = RunRecord { interval, ..run(to * 3600, attempt, status) };
+    store.finish_run(&Outcome { run: &run, findings: found, throttle: None, hits: &[] }).unwrap();
+}
+
+/// Runs that overlap may overlap others that do not.
+#[test]
+fn what_any_run_still_has_is_not_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    let [first, second, third, apart] = [[0, 10], [5, 15], [10, 20], [30, 40]];
+    let (one, other) = ([finding("x", "1")], [finding("x", "2")]);
+    let steps: &[([i64; 2], &[FindingRecord], &[&str])] = &[
+        (first, &one, &["10 x 1 new -"]),
+        (second, &one, &[]),
+        (third, &one, &[]),
+        (second, &[], &[]),
+        (first, &[], &[]),
+        // It has happened once more, and is there as long as one of both is.
+        (apart, &one, &["40 x 1 new -"]),
+        (third, &other, &["20 x 2 new -"]),
+        (apart, &other, &["40 x 2 changed 1"]),
+        (third, &[], &[]),
+        (apart, &[], &["40 x 2 withdrawn 2"]),
+    ];
+    for (number, (interval, found, expected)) in steps.iter().enumerate() {
+        let end = store.reader().outbox_end().unwrap();
+        over(&mut store, *interval, found);
+        assert_eq!(told(&store, end), *expected, "step {number}");
+    }
+    // One that is kept for an analyst stands without its run.
+    over(&mut store, [50, 60], &one);
+    store.remove_before(Moment(61 * 3600)).unwrap();
+    let end = store.reader().outbox_end().unwrap();
+    over(&mut store, [70, 80], &one);
+    over(&mut store, [70, 80], &[]);
+    assert_eq!(told(&store, end), ["80 x 1 new -"]);
+}
+
 /// Whatever runs find, whoever follows the outbox knows the contents that are found.
 #[test]
 fn whoever_follows_knows_what_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(&folder);
     let mut random = fastrand::Rng::with_seed(11);
+    // Some overlap, and some of these overlap others.
+    let runs: Vec<[i64; 2]> = (6..14).map(|to| [to - random.i64(1..6), to]).collect();
+    let overlap = |a: &[i64; 2], b: &[i64; 2]| a[0] < b[1] && b[0] < a[1];
     let mut known: BTreeSet<(String, String)> = BTreeSet::new();
-    let (mut seq, mut changed) = (0, 0);
-    for _ in 0..300 {
-        let nominal = random.i64(1..6) * 3600;
-        let attempt = store.reader().next_attempt("a", Moment(nominal)).unwrap();
+    let (mut seq, mut changed, mut again, mut withdrawn) = (0, 0, 0, 0);
+    for _ in 0..400 {
+        let this = random.choice(&runs).unwrap();
         let ids = (0..6).filter(|_| random.bool()).collect::<Vec<u32>>();
         let found: Vec<FindingRecord> = ids
             .into_iter()
@@ -116,26 +162,35 @@ fn whoever_follows_knows_what_is_found() {
                 if is_hidden { hidden(&id, &hash) } else { finding(&id, &hash) }
             })
             .collect();
-        finish(&mut store, nominal, attempt, &found);
-        for entry in store.reader().outbox_after(seq, 100).unwrap() {
-            assert!(entry.seq > seq);
-            seq = entry.seq;
-            let content = (entry.id.clone(), entry.finding.hash);
-            if let Some(hash) = entry.replaced {
-                assert!(known.remove(&(entry.id, hash)), "{content:?}");
-            }
-            if entry.state != FindingState::Withdrawn {
-                assert!(known.insert(content.clone()), "{content:?}");
-            }
-            changed += u32::from(entry.state == FindingState::Changed);
-        }
+        over(&mut store, *this, &found);
         let rows = store.reader().findings(Moment(0)).unwrap();
         let is_found = |row: &&StoredFinding| {
             row.state != FindingState::Withdrawn && row.finding.suppressed_by.is_none()
         };
         let content = |row: &StoredFinding| (row.finding.id.clone(), row.finding.hash.clone());
+        for entry in store.reader().outbox_after(seq, 100).unwrap() {
+            assert!(entry.seq > seq);
+            seq = entry.seq;
+            let told = (entry.id.clone(), entry.finding.hash);
+            if let Some(hash) = entry.replaced {
+                assert!(known.remove(&(entry.id, hash)), "{told:?}");
+            }
+            if entry.state == FindingState::Withdrawn {
+                withdrawn += 1;
+                continue;
+            }
+            // It is told again only if no run over an interval that overlaps has it.
+            let is_near = |row: &StoredFinding| {
+                let of_row = runs.iter().find(|run| run[1] * 3600 == row.nominal.0).unwrap();
+                row.nominal != entry.nominal && overlap(of_row, this) && content(row) == told
+            };
+            assert!(!rows.iter().filter(is_found).any(is_near), "{told:?}");
+            again += u32::from(!known.insert(told));
+            changed += u32::from(entry.state == FindingState::Changed);
+        }
         let expected: BTreeSet<_> = rows.iter().filter(is_found).map(content).collect();
         assert_eq!(known, expected);
     }
-    assert!(changed > 20, "{changed}");
+    let counts = [changed, again, withdrawn];
+    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
 }

@@ -138,8 +138,6 @@ fn a_schedule_begins_when_it_is_enabled() {
     // The clock was set back meanwhile.
     assert_eq!(set(false, 10), Moment(300));
     assert_eq!(set(true, 20), Moment(300));
-    store.remove_schedule("a").unwrap();
-    assert_eq!(store.reader().schedules().unwrap(), []);
 }
 
 #[test]
@@ -158,7 +156,6 @@ fn what_cannot_be_stored_changes_nothing() {
         let error = store.finish_run(&outcome).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
-    assert!(store.remove_schedule("b").is_err());
     assert_eq!(store.reader().runs(Moment(i64::MIN)).unwrap(), []);
     assert_eq!((findings(&store).len(), done(&store)), (0, Moment(0)));
 }
