@@ -4,6 +4,7 @@
 //! now: what was withdrawn when late events arrived is not there, and a notable has the status that
 //! somebody gave it. A table for each day lets searches over a range of time read few of them.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,15 +73,12 @@ impl KeptTable for OfDay {
     fn bytes(&self) -> io::Result<Vec<u8>> {
         let failed = |error: &dyn std::error::Error| io::Error::other(error.to_string());
         let reader = StoreReader::open(&self.store).map_err(|error| failed(&error))?;
-        let counted =
-            reader.counted(self.day, self.day.plus(DAY)).map_err(|error| failed(&error))?;
         let mut rows = RowsBuilder::new();
-        for one in &counted {
-            let events = self.events(&reader, one).map_err(|error| failed(&error))?;
-            for event in events {
+        let add = |one: Counted| -> Result<(), Box<dyn Error + Send + Sync>> {
+            for event in self.events(&reader, &one)? {
                 let text = json::object(&event).to_string();
                 let time = one.told.0.saturating_mul(MICROS);
-                let row = EventRow {
+                rows.push(&EventRow {
                     index: self.index,
                     time: Some(time),
                     received: time,
@@ -91,10 +89,11 @@ impl KeptTable for OfDay {
                     format: ROWS,
                     leads: Default::default(),
                     raw: text.as_bytes(),
-                };
-                rows.push(&row).map_err(|error| failed(&error))?;
+                })?;
             }
-        }
+            Ok(())
+        };
+        reader.counted_each(self.day, self.day.plus(DAY), add).map_err(io::Error::other)?;
         file_of(&rows.finish()).map_err(|error| failed(&error))
     }
 }
