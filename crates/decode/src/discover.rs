@@ -211,7 +211,7 @@ impl Collector {
         self.events += 1;
         let set = &self.sets[format as usize];
         set.paths.pick(record, arrays(format), outer, &mut self.slots);
-        let time = EventTime::of(record, set, &self.slots);
+        let time = EventTime::of(record, set, &self.slots, &origin.given);
         self.see_builtins(time, origin);
         self.see_members(record, format, origin);
         if format == Format::CloudTrail {

@@ -69,6 +69,8 @@ pub(crate) fn rows_of(
 ) -> Result<(), BatchError> {
     let StoredBatch { received, batch, .. } = batch;
     let of_batch = &batch.origin;
+    // What arrives without any time is from now. What comes from files is from whenever it says.
+    let arrival = of_batch.format.is_empty().then_some(*received);
     let events = batch.events()?;
     let found = Found::of(&events, of_batch)?;
     let mut found = found.rows().peekable();
@@ -76,7 +78,7 @@ pub(crate) fn rows_of(
     events.each(|event| {
         let of_event = EventRow {
             index: &of_batch.index,
-            time: event.time,
+            time: event.time.or(arrival),
             received: *received,
             source: of_batch.source.as_deref(),
             sourcetype: of_batch.sourcetype.as_deref(),
@@ -89,15 +91,20 @@ pub(crate) fn rows_of(
         let mut is_text = true;
         while let Some(row) = found.next_if(|row| row.number == number) {
             is_text = false;
-            // What the text says counts; what says nothing has the time of its sender.
-            let time = row.time.or(event.time);
             let FoundRow { text, format, leads, .. } = row;
+            // Nobody knows better than CloudTrail when its events happened; others have the time that
+            // their sender gives. Readers of rows go by this.
+            let time = match format {
+                stored::WITH_LEADS => row.time.or(event.time),
+                _ => event.time.or(row.time),
+            };
+            let time = time.or(arrival);
             let row = EventRow { time, format, leads, raw: text.as_bytes(), ..of_event };
             time.into_iter().for_each(&mut *see);
             pushed = pushed.clone().and_then(|()| rows.push(&row));
         }
         if is_text {
-            event.time.into_iter().for_each(&mut *see);
+            of_event.time.into_iter().for_each(&mut *see);
             pushed = pushed.clone().and_then(|()| rows.push(&of_event));
         }
         number += 1;
@@ -250,12 +257,21 @@ mod tests {
 
     #[test]
     fn what_is_no_event_of_aws_has_no_leads_and_the_time_of_its_sender() {
-        let found =
-            rows("json", &[(r#"{"eventName":"x"}"#, Some(5)), (r#"{"_time":1e9}"#, Some(5))]);
+        let found = rows(
+            "json",
+            &[
+                (r#"{"eventName":"x"}"#, Some(5)),
+                (r#"{"_time":1e9}"#, Some(5)),
+                (r#"{"_time":1e9}"#, None),
+                (r#"{"a":1}"#, None),
+            ],
+        );
         assert!(found.column_by_name("eventName").unwrap().is_null(0));
         let times = found.column_by_name("_time").unwrap();
         let times = times.as_primitive::<TimestampMicrosecondType>();
-        assert_eq!((times.value(0), times.value(1)), (5, 1_000_000_000_000_000));
+        assert_eq!((times.value(0), times.value(1)), (5, 5));
+        assert_eq!(times.value(2), 1_000_000_000_000_000);
+        assert!(times.is_null(3));
     }
 
     #[test]
@@ -264,7 +280,7 @@ mod tests {
         let records = format!("{{\"Records\":[{event},{event}]}}");
         let found = rows(
             "",
-            &[(&records, None), ("plain words", Some(7)), (event, None), (r#"{"a":1}"#, None)],
+            &[(&records, None), ("plain words", Some(70)), (event, None), (r#"{"a":1}"#, None)],
         );
         let texts = |name: &str| -> Vec<String> {
             let column = found.column_by_name(name).unwrap().clone();
@@ -275,6 +291,9 @@ mod tests {
         assert_eq!(texts("format"), ["cloudtrail", "cloudtrail", "other", "cloudtrail", "json"]);
         assert_eq!(texts("eventName"), ["A", "A", "-", "A", "-"]);
         let times = found.column_by_name("_time").unwrap();
-        assert_eq!(times.as_primitive::<TimestampMicrosecondType>().value(2), 7);
+        let times = times.as_primitive::<TimestampMicrosecondType>().values();
+        // What has no time at all has that of its arrival.
+        let happened = 1_773_741_600_000_000;
+        assert_eq!(*times, [happened, happened, 70, happened, 7]);
     }
 }

@@ -7,7 +7,7 @@ use spilltrail_event::{Kind, Known, ScanRequest};
 use super::condition::{Condition, Outcomes, Tests};
 use super::output::Repeats;
 use crate::cloudtrail::{Profile, Rule, Values, derived_field};
-use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource};
+use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Whole};
 use crate::needles::Needles;
 use crate::origin::Origin;
 use crate::paths::Slots;
@@ -149,9 +149,9 @@ impl<'a> Reading<'a> {
     /// Returns the time of the event.
     pub(super) fn time(&mut self) -> EventTime {
         *self.time.get_or_insert_with(|| {
-            let time = EventTime::of(self.view.record, self.view.set, self.view.slots);
-            self.view.time = time;
-            time
+            let EventView { record, set, slots, origin, .. } = self.view;
+            self.view.time = EventTime::of(record, set, slots, &origin.given);
+            self.view.time
         })
     }
 
@@ -175,10 +175,19 @@ impl<'a> Reading<'a> {
     /// Returns the source of the field with an index, with everything known that it needs.
     fn source(&mut self, place: usize) -> FieldSource {
         let source = self.class.sources[place];
-        if matches!(source, FieldSource::Builtin(builtin) if needs_time(builtin)) {
+        if self.needs_time(source) {
             self.time();
         }
         source
+    }
+
+    fn needs_time(&self, source: FieldSource) -> bool {
+        match source {
+            FieldSource::Builtin(builtin) => needs_time(builtin),
+            // A time that is not in the text is kept with an event.
+            FieldSource::Whole(Whole::Source) => self.view.origin.given.time.is_some(),
+            _ => false,
+        }
     }
 
     /// Returns the repeat statistics of the value with an index.

@@ -203,7 +203,7 @@ impl Extractor {
         let RawRecord { text, format, .. } = *event;
         let name = if format == Format::CloudTrail { name_of(text) } else { None };
         let matched = self.push(&Event { text, format, name, outer: None }, origin);
-        Extracted { matched, time: quick_time(text, self.format_of(format)) }
+        Extracted { matched, time: quick_time(text, self.format_of(format), &origin.given) }
     }
 
     /// Tests an event and stores its wanted fields for each request that matches it; returns

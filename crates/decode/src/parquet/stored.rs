@@ -6,8 +6,7 @@
 use std::ops::{ControlFlow, Range};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, BinaryViewArray, RecordBatch};
+use arrow_array::{Array, BinaryViewArray, RecordBatch, TimestampMicrosecondArray};
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
@@ -31,6 +30,8 @@ pub(crate) struct StoredEvent<'r> {
     pub(crate) text: &'r str,
     pub(crate) format: Format,
     pub(crate) origin: OwnOrigin<'r>,
+    /// The time in the column of times, in microseconds since the epoch.
+    pub(crate) time: Option<i64>,
     /// The offset of its row group.
     pub(crate) offset: u64,
 }
@@ -165,8 +166,8 @@ impl Stored<'_> {
         if chosen.rows.as_ref().is_some_and(Vec::is_empty) {
             return ControlFlow::Continue(());
         }
-        let Columns { text, format, source, host, sourcetype, .. } = self.columns;
-        let leaves = [Some(text), Some(format), source, host, sourcetype];
+        let Columns { text, format, time, source, host, sourcetype } = self.columns;
+        let leaves = [Some(text), Some(format), Some(time), source, host, sourcetype];
         let leaves: Vec<usize> = leaves.into_iter().flatten().collect();
         let mut flow = ControlFlow::Continue(());
         let mut left = group_rows(group).saturating_sub(chosen.passed.events);
@@ -249,12 +250,11 @@ impl Stored<'_> {
         self.read(group, &leaves, None, &mut |batch, places| {
             let texts = |leaf: usize| texts_of(batch, places, leaf);
             let (formats, kinds) = (texts(format), sourcetype.and_then(texts));
-            let times = place(places, time)
-                .and_then(|at| batch.column(at).as_primitive_opt::<TimestampMicrosecondType>());
+            let times = times_of(batch, places, time);
             let leads: Vec<Option<&BinaryViewArray>> =
                 filter.leads.iter().map(|(_, leaf)| texts(*leaf)).collect();
             for row in 0..batch.num_rows() {
-                let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
+                let time = time_at(times, row);
                 let has_leads = formats
                     .is_some_and(|f| value(f, row) == Some(stored::WITH_LEADS.as_bytes()))
                     && kinds.is_none_or(|kinds| {
@@ -357,6 +357,18 @@ fn texts_of<'b>(
     batch.column(place(places, leaf)?).as_binary_view_opt()
 }
 
+fn times_of<'b>(
+    batch: &'b RecordBatch,
+    places: &[usize],
+    leaf: usize,
+) -> Option<&'b TimestampMicrosecondArray> {
+    batch.column(place(places, leaf)?).as_primitive_opt()
+}
+
+fn time_at(times: Option<&TimestampMicrosecondArray>, row: usize) -> Option<i64> {
+    times.filter(|times| times.is_valid(row)).map(|times| times.value(row))
+}
+
 pub(super) fn value(texts: &BinaryViewArray, row: usize) -> Option<&[u8]> {
     texts.is_valid(row).then(|| texts.value(row))
 }
@@ -381,15 +393,16 @@ fn events(
     visit: Visit<'_>,
 ) -> ControlFlow<()> {
     let texts = |leaf: usize| texts_of(batch, places, leaf);
-    let Columns { text, format, source, host, sourcetype, .. } = table.columns;
-    let raw = texts(text);
+    let Columns { text, format, time, source, host, sourcetype } = table.columns;
+    let (raw, times) = (texts(text), times_of(batch, places, time));
     let said = [Some(format), source, host, sourcetype].map(|leaf| leaf.and_then(texts));
     // What the row before says of its origin, and its format.
     let mut last = (None, OwnOrigin::default());
     for row in 0..batch.num_rows() {
         if row == 0 || !said.iter().all(|texts| is_shared(*texts, row, row - 1)) {
             let [format, source, host, sourcetype] = said.map(|texts| text_at(texts, row));
-            last = (format.and_then(Format::named), OwnOrigin { source, host, sourcetype });
+            let own = OwnOrigin { source, host, sourcetype, ..OwnOrigin::default() };
+            last = (format.and_then(Format::named), own);
         }
         let (Some(text), (Some(format), origin)) = (text_at(raw, row), last) else {
             let message = "an event has no text, or a format that this version does not know";
@@ -397,7 +410,8 @@ fn events(
             visit(StoredStep::Damage(damage))?;
             continue;
         };
-        visit(StoredStep::Event(StoredEvent { text, format, origin, offset }))?;
+        let time = time_at(times, row);
+        visit(StoredStep::Event(StoredEvent { text, format, origin, time, offset }))?;
     }
     ControlFlow::Continue(())
 }

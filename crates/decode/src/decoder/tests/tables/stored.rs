@@ -9,13 +9,15 @@ use super::pruned::{logs, searches};
 use super::*;
 
 /// A row of a table: the text, its format, and what the row says of the origin.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Row {
     pub(super) text: String,
     pub(super) format: &'static str,
     pub(super) source: Option<&'static str>,
     pub(super) host: Option<&'static str>,
     pub(super) sourcetype: Option<&'static str>,
+    /// What the sender gives beside the text: a time in microseconds.
+    pub(super) time: Option<i64>,
 }
 
 fn rows_of(lines: &str) -> Vec<Row> {
@@ -24,7 +26,7 @@ fn rows_of(lines: &str) -> Vec<Row> {
         format: stored::WITH_LEADS,
         source: Some("f"),
         host: Some("localhost"),
-        sourcetype: None,
+        ..Row::default()
     };
     lines.lines().map(row).collect()
 }
@@ -65,7 +67,11 @@ pub(super) fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
         column(rows.iter().map(|row| value(row).map(str::to_owned)).collect())
     };
     let found = found_in(rows);
-    let times: Vec<_> = found.iter().map(|(time, _)| *time).collect();
+    let times = rows.iter().zip(&found).map(|(row, (time, _))| match row.format {
+        stored::WITH_LEADS => time.or(row.time),
+        _ => row.time.or(*time),
+    });
+    let times: Vec<_> = times.collect();
     let times = TimestampMicrosecondArray::from(times).with_timezone("UTC");
     let arrived = TimestampMicrosecondArray::from(vec![0; rows.len()]).with_timezone("UTC");
     let mut columns: Columns<'_> = vec![
@@ -166,6 +172,7 @@ fn each_row_has_its_own_origin_and_format() {
         source,
         host: Some("h"),
         sourcetype,
+        ..Row::default()
     };
     let rows = [
         row(&event("A"), "cloudtrail", Some("one"), None),

@@ -1,0 +1,186 @@
+//! Tests what the senders of stored events give beside the texts.
+
+use spilltrail_event::fields;
+
+use super::stored::{Row, decode_stored, table_of};
+use super::*;
+
+/// The seventeenth of March 2026, 10:00:00 in UTC, in seconds and in microseconds.
+const TEN: f64 = 1_773_741_600.0;
+const TEN_MICROS: i64 = 1_773_741_600_000_000;
+
+fn row(format: &'static str, text: &str, time: Option<i64>) -> Row {
+    Row { text: text.to_owned(), format, source: Some("s"), time, ..Row::default() }
+}
+
+/// Returns the values of these fields in all events that a search finds, read from the table and again
+/// from the events that it keeps whole.
+fn found(rows: &[Row], group: usize, predicate: &Predicate, names: &[&str]) -> Vec<String> {
+    let options = DecodeOptions::new([request(predicate.clone(), names)]);
+    let (found, report) = decode_stored(&options, table_of(rows, group));
+    assert_eq!(report.events, rows.len() as u64);
+    let again = kept_whole(rows, group, predicate, names);
+    assert_eq!(found, again, "{predicate:?}");
+    found
+}
+
+/// Keeps the events that a search finds whole, and reads them again.
+fn kept_whole(rows: &[Row], group: usize, predicate: &Predicate, names: &[&str]) -> Vec<String> {
+    let whole = [fields::EVENT_TEXT, fields::EVENT_FORMAT, fields::EVENT_SOURCE];
+    let table =
+        Origin { index: Some("aws".into()), is_stored: true, ..Origin::new("table.parquet") };
+    let mut kept = Vec::new();
+    let mut decoder = Decoder::new(&DecodeOptions::new([request(predicate.clone(), &whole)]));
+    let mut sink = |_, found: Rows| {
+        let batch = found.into_batch().unwrap();
+        for row in 0..batch.num_rows() {
+            kept.push([0, 1, 2].map(|column| cell(batch.column(column), row)));
+        }
+        ControlFlow::Continue(())
+    };
+    decoder.decode(seekable(table_of(rows, group)), &table, &mut sink);
+    assert!(decoder.finish(&mut sink).is_continue());
+    let mut again = Decoder::new(&DecodeOptions::new([request(predicate.clone(), names)]));
+    let mut found = Vec::new();
+    let mut sink = |_, rows: Rows| {
+        found.extend(printed(&rows.into_batch().unwrap()));
+        ControlFlow::Continue(())
+    };
+    for [text, format, key] in &kept {
+        let (of_table, own) = Origin::parts_of_key(key).unwrap();
+        assert_eq!(of_table, "table.parquet");
+        let record = RawRecord { text, offset: 0, format: Format::named(format).unwrap() };
+        assert!(again.decode_event(&record, &table.of_event(own), &mut sink).is_continue());
+    }
+    assert!(again.finish(&mut sink).is_continue());
+    found
+}
+
+#[test]
+fn the_time_of_an_event_is_the_one_in_its_column() {
+    let at = |seconds: f64| Some((seconds * 1e6) as i64);
+    let later = |time: &str| format!(r#"{{"eventName":"A","eventTime":"{time}","eventID":"i"}}"#);
+    let usual = later("2026-03-17T10:00:00Z");
+    let cases = [
+        // The sender's time counts, whether or not the text has another one.
+        ("json", r#"{"user":"ann"}"#, at(TEN + 0.25), TEN + 0.25, "-"),
+        ("json", r#"{"_time":"2026-03-17T10:00:00Z"}"#, at(TEN + 5.0), TEN + 5.0, "-"),
+        ("other", r#"{"timestamp":"2026-03-17T10:00:00Z"}"#, at(TEN + 5.0), TEN + 5.0, "-"),
+        ("other", "Nov 29 10:00:00 host sshd: Failed", at(TEN), TEN, "-"),
+        ("lake", r#"{"time":1773741601000}"#, at(TEN), TEN, "-"),
+        // Where it says the same as the text, it is as the text has it.
+        ("json", r#"{"_time":"2026-03-17T10:00:00Z"}"#, None, TEN, "10"),
+        ("json", r#"{"_time":"2026-03-17T12:00:00+02:00"}"#, at(TEN), TEN, "12"),
+        ("json", r#"{"_time":1773741600.123456789}"#, None, 1_773_741_600.123_456_8, "-"),
+        // A CloudTrail record has its own, unless nobody can read it.
+        ("cloudtrail", &usual, at(TEN + 5.0), TEN, "10"),
+        ("cloudtrail", &later("2026-03-17T10:00:00.5Z"), at(TEN + 5.0), TEN + 0.5, "10"),
+        ("cloudtrail", &later("never"), at(TEN + 5.0), TEN + 5.0, "-"),
+        ("cloudtrail", r#"{"eventName":"A","timestamp":1773741600}"#, at(TEN + 5.0), TEN, "-"),
+        ("cloudtrail", r#"{"eventName":"A"}"#, at(TEN + 5.0), TEN + 5.0, "-"),
+    ];
+    let rows: Vec<Row> = cases.iter().map(|case| row(case.0, case.1, case.2)).collect();
+    let shown: Vec<String> =
+        cases.iter().map(|(.., time, hour)| format!("{time},{hour}")).collect();
+    for group in [1, 4, 100] {
+        assert_eq!(found(&rows, group, &Predicate::All, &["_time", "date_hour"]), shown);
+        for (place, case) in cases.iter().enumerate() {
+            let bounds = |earliest: f64, latest: f64| {
+                Predicate::Time(TimeBounds { earliest: Some(earliest), latest: Some(latest) })
+            };
+            let exactly = bounds(case.3, case.3 + 0.001);
+            let of_time = found(&rows, group, &exactly, &["_time"]);
+            let expected = cases.iter().filter(|other| other.3 == case.3).count();
+            assert_eq!(of_time.len(), expected, "{place}");
+            assert!(found(&rows, group, &bounds(case.3 - 0.05, case.3), &["_time"]).is_empty());
+        }
+    }
+    let options = DecodeOptions::new([request(Predicate::All, &["_time"])]);
+    let (_, report) = decode_stored(&options, table_of(&rows, 4));
+    assert_eq!(
+        (report.untimed.events, report.oldest, report.newest),
+        (0, Some(TEN), Some(TEN + 5.0))
+    );
+}
+
+#[test]
+fn an_event_without_any_time_has_none() {
+    let rows =
+        [row("json", r#"{"user":"ann"}"#, None), row("cloudtrail", r#"{"eventName":"A"}"#, None)];
+    assert_eq!(found(&rows, 4, &Predicate::All, &["_time", "eventName"]), ["-,-", "-,A"]);
+    let options = DecodeOptions::new([request(Predicate::All, &["_time"])]);
+    // Rows often have none, and are not counted.
+    assert_eq!(decode_stored(&options, table_of(&rows, 4)).1.untimed.events, 1);
+}
+
+/// What is not given is not kept either: keys of events are as short as they can be.
+#[test]
+fn the_time_is_kept_only_where_the_text_lacks_it() {
+    let key = |row: Row| {
+        let options = DecodeOptions::new([request(Predicate::All, &[fields::EVENT_SOURCE])]);
+        decode_stored(&options, table_of(&[row], 4)).0.remove(0)
+    };
+    let short = "table.parquet\u{1}1:s--";
+    assert_eq!(key(row("json", r#"{"_time":1773741600}"#, None)), short);
+    assert_eq!(key(row("json", r#"{"a":1}"#, None)), short);
+    assert_eq!(key(row("cloudtrail", &event("A"), Some(5))), short);
+    assert_eq!(key(row("json", r#"{"a":1}"#, Some(TEN_MICROS))), format!("{short}16:{TEN_MICROS}"));
+}
+
+#[test]
+fn a_given_time_is_discovered() {
+    for (format, text, time, expected) in [
+        ("json", r#"{"_time":"2026-03-17T10:00:00Z"}"#, None, "_time date_hour"),
+        ("json", r#"{"_time":"2026-03-17T10:00:00Z"}"#, Some(5), "_time"),
+        ("other", "words", Some(5), "_time"),
+        ("other", "words", None, ""),
+    ] {
+        let demand =
+            Demand { names: ["_time", "date_hour"].map(str::to_owned).into(), ..Demand::default() };
+        let mut discovery = discovery(&Predicate::All, &demand);
+        let origin = Origin { is_stored: true, ..Origin::new("t") };
+        discovery.read(seekable(table_of(&[row(format, text, time)], 4)), &origin);
+        let names: Vec<String> = discovery.fields().into_iter().map(|one| one.name).collect();
+        assert_eq!(names.join(" "), expected, "{text} {time:?}");
+    }
+}
+
+proptest! {
+    /// Rows whose columns say what their texts say are read as if there were no such columns.
+    #[test]
+    fn what_a_column_repeats_changes_nothing(
+        times in prop::collection::vec(prop::sample::select(vec![
+            r#""2026-03-17T10:00:00Z""#,
+            r#""2026-03-17T10:00:00.25+01:00""#,
+            r#""2026-03-17 10:00:00.1234567""#,
+            r#""never""#,
+            "1773741600.123456789",
+            "1773741600123",
+            "0.1",
+            "-5",
+            "null",
+        ]), 1..12),
+        format in prop::sample::select(vec![Format::Json, Format::Other, Format::Csv]),
+        group in 1..12_usize,
+    ) {
+        let text = |(place, time): (usize, &&str)| format!("{{\"a\":{place},\"_time\":{time}}}");
+        let texts: Vec<String> = times.iter().enumerate().map(text).collect();
+        let rows: Vec<Row> = texts.iter().map(|text| row(format.name(), text, None)).collect();
+        let names = ["_time", "a", "date_hour", "date_zone", "_raw"];
+        let bounds = TimeBounds { earliest: Some(TEN), latest: None };
+        for predicate in [Predicate::All, Predicate::Time(bounds)] {
+            let mut decoder = Decoder::new(&DecodeOptions::new([request(predicate.clone(), &names)]));
+            let mut expected = Vec::new();
+            let mut sink = |_, rows: Rows| {
+                expected.extend(printed(&rows.into_batch().unwrap()));
+                ControlFlow::Continue(())
+            };
+            for text in &texts {
+                let record = RawRecord { text, offset: 0, format };
+                prop_assert!(decoder.decode_event(&record, &Origin::new("s"), &mut sink).is_continue());
+            }
+            prop_assert!(decoder.finish(&mut sink).is_continue());
+            prop_assert_eq!(found(&rows, group, &predicate, &names), expected);
+        }
+    }
+}
