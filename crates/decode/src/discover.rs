@@ -12,6 +12,7 @@ use crate::decoder::{Consumer, Extracted, FileReader, event_of};
 use crate::delivered::WholeRecord;
 use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, arrays};
 use crate::extract::{Extractor, sourcetype_of};
+use crate::given::GivenFields;
 use crate::inflate::{Input, MakeScratch};
 use crate::origin::Origin;
 use crate::parquet::Need;
@@ -216,6 +217,18 @@ impl Collector {
         self.see_members(record, format, origin);
         if format == Format::CloudTrail {
             self.see_derived(record, origin, time);
+        }
+        if let Some(fields) = &origin.given.fields {
+            self.see_given(fields);
+        }
+    }
+
+    fn see_given(&mut self, fields: &GivenFields) {
+        for (name, values) in fields.iter() {
+            // What every event has is not given.
+            if !self.builtin.contains(name) {
+                self.see(name, if values.len() > 1 { Kind::Multi } else { Kind::Text });
+            }
         }
     }
 

@@ -66,6 +66,13 @@ pub(crate) enum FieldSource {
     Whole(Whole),
 }
 
+impl FieldSource {
+    /// Returns false for what every event has, whatever is given beside its text.
+    pub(crate) fn may_be_given(self) -> bool {
+        matches!(self, Self::Derived(_) | Self::Raw(_))
+    }
+}
+
 /// What a whole event is kept with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whole {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::given::Given;
+use crate::given::{Given, GivenFields};
 
 /// Separates the key of a table from the origin that one of its events names.
 const SEPARATOR: char = '\u{1}';
@@ -42,6 +42,8 @@ pub struct OwnOrigin<'a> {
     pub sourcetype: Option<&'a str>,
     /// The time that counts instead of the text's, in microseconds since the epoch.
     pub time: Option<i64>,
+    /// The fields that count instead of the text's, as a flat JSON object.
+    pub fields: Option<&'a str>,
 }
 
 impl Origin {
@@ -59,9 +61,10 @@ impl Origin {
     }
 
     /// Returns the origin of an event in a table of this origin. What the event does not say is as for
-    /// the table.
+    /// the table. Fields that are no flat object are left out.
     #[must_use]
     pub fn of_event(&self, own: OwnOrigin<'_>) -> Self {
+        let fields = own.fields.and_then(GivenFields::read);
         let mut key = self.key.as_ref().unwrap_or(&self.source).to_string();
         key.push(SEPARATOR);
         for value in [own.source, own.host, own.sourcetype] {
@@ -72,7 +75,7 @@ impl Origin {
             host: own.host.map_or_else(|| self.host.clone(), Into::into),
             sourcetype: own.sourcetype.map(Into::into).or_else(|| self.sourcetype.clone()),
             key: Some(key.into()),
-            given: Given { time: own.time },
+            given: Given { time: own.time, fields: fields.map(Into::into) },
             ..self.clone()
         }
     }
@@ -87,6 +90,7 @@ impl Origin {
         if !rest.is_empty() {
             let mut next = || next_part(&mut rest);
             own.time = next()?.map(str::parse).transpose().ok()?;
+            own.fields = next()?;
         }
         Some((table, own))
     }
@@ -96,11 +100,13 @@ impl Origin {
     pub(crate) fn key_of_event(&self, with_time: bool) -> Cow<'_, str> {
         let key = self.key.as_ref().unwrap_or(&self.source);
         let time = self.given.time.filter(|_| with_time).map(|time| time.to_string());
-        if time.is_none() {
+        let fields = self.given.fields.as_ref().map(|fields| fields.text());
+        if time.is_none() && fields.is_none() {
             return Cow::Borrowed(key);
         }
         let mut key = key.to_string();
         push_part(&mut key, time.as_deref());
+        push_part(&mut key, fields);
         Cow::Owned(key)
     }
 }
@@ -143,11 +149,13 @@ mod tests {
                 source: Some("s3://b/k"),
                 host: Some(""),
                 time: Some(-5),
+                fields: Some(r#"{"a":["é",1]}"#),
                 ..OwnOrigin::default()
             },
             OwnOrigin {
                 source: Some("5:\u{1}-é"),
                 sourcetype: Some("3:-"),
+                fields: Some("{}"),
                 ..OwnOrigin::default()
             },
         ] {
@@ -166,7 +174,9 @@ mod tests {
             "f\u{1}--",
             "f\u{1}9:a--",
             "f\u{1}x:a--",
-            "f\u{1}---1:x",
+            "f\u{1}---1:x-",
+            "f\u{1}----x",
+            "f\u{1}----",
             "f\u{1}---x",
         ] {
             assert_eq!(Origin::parts_of_key(key), None, "{key}");

@@ -6,6 +6,7 @@ use super::origins::Origins;
 use super::range::Times;
 use super::{File, Texts};
 use crate::delivered::{WholeRecord, wide};
+use crate::given::Given;
 use crate::inflate::Parts;
 use crate::parquet::{Passed, Stored, StoredEvent, StoredStep};
 use crate::record::{Format, RawRecord};
@@ -31,12 +32,13 @@ impl Texts<'_> {
                     self.file.consumer.begin(origin);
                 }
                 self.file.report.bytes_inflated += event.text.len() as u64;
-                let StoredEvent { text, format, time, offset, .. } = event;
+                let StoredEvent { text, format, time, fields, offset, .. } = event;
                 let is_usual = format == Format::CloudTrail && self.records.read_one(text);
                 // Most records say themselves when they are from, and then nothing else counts.
                 let is_dated =
                     is_usual && self.records.iter(text).any(|one| has_usual_time(text, &one));
-                origin.given.time = time.filter(|_| !is_dated);
+                let time = time.filter(|_| !is_dated);
+                origin.given = Given { time, fields: fields.cloned() };
                 if is_usual {
                     let part = Part { text, offset };
                     return self.file.timed_records(self.records, part, origin, &mut times);

@@ -69,7 +69,7 @@ const COLUMNS: [(&str, Kind); 11] = [
     (stored::SOURCETYPE, Kind::Text),
     (stored::HOST, Kind::Text),
     (stored::FORMAT, Kind::Text),
-    ("fields", Kind::Text),
+    (stored::FIELDS, Kind::Text),
     (stored::RAW, Kind::Text),
     // The bytes of a text that is not UTF-8; such a row has no `_raw`.
     ("_raw_bytes", Kind::Bytes),

@@ -1,8 +1,8 @@
 //! Tests what the senders of stored events give beside the texts.
 
-use spilltrail_event::fields;
+use spilltrail_event::{Keyword, KeywordKind, ValueSet, fields, stored};
 
-use super::stored::{Row, decode_stored, table_of};
+use super::stored::{Row, decode_stored, table_of, without_column};
 use super::*;
 
 /// The seventeenth of March 2026, 10:00:00 in UTC, in seconds and in microseconds.
@@ -124,7 +124,10 @@ fn the_time_is_kept_only_where_the_text_lacks_it() {
     assert_eq!(key(row("json", r#"{"_time":1773741600}"#, None)), short);
     assert_eq!(key(row("json", r#"{"a":1}"#, None)), short);
     assert_eq!(key(row("cloudtrail", &event("A"), Some(5))), short);
-    assert_eq!(key(row("json", r#"{"a":1}"#, Some(TEN_MICROS))), format!("{short}16:{TEN_MICROS}"));
+    assert_eq!(
+        key(row("json", r#"{"a":1}"#, Some(TEN_MICROS))),
+        format!("{short}16:{TEN_MICROS}-")
+    );
 }
 
 #[test]
@@ -143,6 +146,195 @@ fn a_given_time_is_discovered() {
         let names: Vec<String> = discovery.fields().into_iter().map(|one| one.name).collect();
         assert_eq!(names.join(" "), expected, "{text} {time:?}");
     }
+}
+
+fn with(fields: &'static str, row: Row) -> Row {
+    Row { fields: Some(fields), ..row }
+}
+
+fn word(text: &str) -> Predicate {
+    Predicate::Keyword(Keyword::new(text, KeywordKind::Plain, CaseRule::Ignore))
+}
+
+fn not(part: Predicate) -> Predicate {
+    Predicate::Not(Box::new(part))
+}
+
+#[test]
+fn given_fields_are_fields_of_the_event() {
+    let given =
+        r#"{"region":"europe","tags":["alpha","beta"],"n":7,"user":"eve","on":true,"no":null}"#;
+    let login = r#"{"user":"ann","action":"login","n":1}"#;
+    let rows = [
+        row("json", r#"{"user":"bob"}"#, None),
+        with(given, row("json", login, None)),
+        with(given, row("other", "Nov 29 host sshd: Failed", None)),
+        with(given, row("cloudtrail", &event("GetObject"), None)),
+        with(r#"{"eventName":"Given"}"#, row("cloudtrail", &event("GetObject"), None)),
+        row("cloudtrail", &event("GetObject"), None),
+    ];
+    let compared = |field: &str, op, value: &str| Predicate::Compare {
+        field: field.to_owned(),
+        op,
+        value: Pattern::new(value, CaseRule::Ignore),
+    };
+    let both = |a, b| Predicate::And(vec![a, b]);
+    let either = |a, b| Predicate::Or(vec![a, b]);
+    let in_any = |field: &str, values: &[&str]| Predicate::In {
+        field: field.to_owned(),
+        values: ValueSet::new(
+            values.iter().map(|value| Pattern::new(*value, CaseRule::Ignore)).collect(),
+        ),
+    };
+    for (predicate, expected) in [
+        (Predicate::All, "012345"),
+        (equals("region", "europe"), "123"),
+        (equals("region", "EURO*"), "123"),
+        (equals("region", "asia"), ""),
+        (not(equals("region", "europe")), "045"),
+        (compared("region", Comparison::Ne, "asia"), "123"),
+        (Predicate::Exists("region".to_owned()), "123"),
+        (in_any("region", &["asia", "europe"]), "123"),
+        (equals("tags", "alpha"), "123"),
+        (equals("tags", "beta"), "123"),
+        (equals("on", "true"), "123"),
+        (compared("n", Comparison::Gt, "6"), "123"),
+        (Predicate::Exists("no".to_owned()), ""),
+        // The given value counts instead of the text's.
+        (equals("user", "eve"), "123"),
+        (equals("user", "ann"), ""),
+        (equals("n", "1"), ""),
+        (equals("action", "login"), "1"),
+        (both(equals("action", "login"), equals("region", "europe")), "1"),
+        (both(word("failed"), equals("tags", "alpha")), "2"),
+        (either(equals("tags", "alpha"), equals("user", "bob")), "0123"),
+        // Words are looked for in the text alone.
+        (word("europe"), ""),
+        (word("ann"), "1"),
+        (equals("eventName", "GetObject"), "35"),
+        (equals("eventName", "Given"), "4"),
+        (both(equals("eventName", "GetObject"), equals("region", "europe")), "3"),
+        (both(equals("eventSource", "s"), equals("eventName", "Give*")), "4"),
+        (equals("eventID", "GetObject"), "345"),
+    ] {
+        for group in [1, 2, 6] {
+            let all = found(&rows, group, &Predicate::All, &["_raw", "eventName", "region"]);
+            let some = found(&rows, group, &predicate, &["_raw", "eventName", "region"]);
+            let places = expected.bytes().map(|digit| usize::from(digit - b'0'));
+            let expected: Vec<String> = places.map(|place| all[place].clone()).collect();
+            assert_eq!(some, expected, "{predicate:?} {group}");
+        }
+    }
+    let mut all = request(Predicate::All, &["region", "user", "n", "tags", "on", "no"]);
+    all.fields[3].kind = Kind::Multi;
+    let (shown, _) = decode_stored(&DecodeOptions::new([all]), table_of(&rows, 4));
+    let given = "europe,eve,7,alpha|beta,true,-";
+    assert_eq!(shown, ["-,bob,-,-,-,-", given, given, given, "-,-,-,-,-,-", "-,-,-,-,-,-"]);
+    // A search that asks for one value of several is told.
+    let mut decoder = Decoder::new(&DecodeOptions::new([request(Predicate::All, &["tags"])]));
+    let origin = Origin { is_stored: true, ..Origin::new("t") };
+    decoder.decode(seekable(table_of(&rows, 4)), &origin, &mut |_, _| ControlFlow::Continue(()));
+    assert_eq!(decoder.counts().values_left_out, 3);
+}
+
+#[test]
+fn what_every_event_has_is_not_given() {
+    let fields = r#"{"_time":"1","_raw":"r","host":"h","source":"x","sourcetype":"t","index":"i",
+        "linecount":"9","date_hour":"3","punct":"p"}"#;
+    let names = [
+        "_time",
+        "_raw",
+        "host",
+        "source",
+        "sourcetype",
+        "index",
+        "linecount",
+        "date_hour",
+        "punct",
+    ];
+    for (text, format) in [("words", "other"), (r#"{"a":1}"#, "json"), ("{}", "cloudtrail")] {
+        let sourcetype = if format == "cloudtrail" { "aws:cloudtrail" } else { "json" };
+        let rows = [with(fields, row(format, text, Some(TEN_MICROS)))];
+        let expected = format!("{TEN},{text},localhost,s,{sourcetype},aws,1,-,p");
+        assert_eq!(found(&rows, 4, &Predicate::All, &names), [expected]);
+        assert_eq!(found(&rows, 4, &equals("host", "h"), &names), [""; 0]);
+    }
+}
+
+#[test]
+fn given_fields_are_discovered() {
+    let given = r#"{"area":"eu","tags":["a","b"],"one":["a"],"n":7,"host":"x","no":null}"#;
+    for (row, expected) in [
+        (with(given, row("json", r#"{"n":[1,2]}"#, None)), "n=Multi area=Text tags=Multi one=Text"),
+        (with(given, row("other", "words", None)), "area=Text tags=Multi one=Text n=Text"),
+        (
+            with(given, row("cloudtrail", r#"{"n":[1]}"#, None)),
+            "n{}=Multi area=Text tags=Multi one=Text n=Text",
+        ),
+        (row("json", r#"{"n":[1]}"#, None), "n=Text"),
+    ] {
+        let mut discovery = discovery(&Predicate::All, &Demand::all());
+        let origin = Origin { is_stored: true, ..Origin::new("t") };
+        discovery.read(seekable(table_of(&[row.clone()], 4)), &origin);
+        let known = |name: &str| {
+            crate::event_view::BUILTINS.iter().any(|(builtin, _)| *builtin == name)
+                || crate::cloudtrail::derived_fields(Profile::Superset)
+                    .iter()
+                    .any(|one| one.name == name)
+        };
+        let fields = discovery.fields().into_iter().filter(|one| !known(&one.name));
+        let shown: Vec<String> = fields.map(|one| format!("{}={:?}", one.name, one.kind)).collect();
+        assert_eq!(shown.join(" "), expected, "{} {:?}", row.format, row.text);
+    }
+}
+
+#[test]
+fn damaged_fields_cost_the_fields() {
+    let rows = [
+        with(r#"{"region":"eu"}"#, row("json", r#"{"a":1}"#, None)),
+        with(r#"{"region":"#, row("json", r#"{"a":2}"#, None)),
+        with(r#"{"region":{"b":1}}"#, row("cloudtrail", &event("A"), None)),
+        with(r#"{"region":"eu"}"#, row("json", r#"{"a":3}"#, None)),
+    ];
+    let options = DecodeOptions::new([request(Predicate::All, &["a", "region"])]);
+    let (shown, report) = decode_stored(&options, table_of(&rows, 2));
+    assert_eq!(shown, ["1,eu", "2,-", "-,-", "3,eu"]);
+    assert_eq!((report.events, report.damage_count), (4, 2));
+    assert!(
+        report.damages[0]
+            .message
+            .ends_with("the fields beside an event are damaged; it is read without them")
+    );
+}
+
+#[test]
+fn duplicates_are_told_by_the_text() {
+    let one = || row("cloudtrail", &event("A"), None);
+    let rows = [with(r#"{"region":"eu"}"#, one()), with(r#"{"region":"us"}"#, one()), one()];
+    for group in [1, 4] {
+        let options = DecodeOptions {
+            seen: Some(Arc::default()),
+            ..DecodeOptions::new([request(Predicate::All, &["region"])])
+        };
+        let (shown, report) = decode_stored(&options, table_of(&rows, group));
+        assert_eq!((shown, report.events), (vec!["eu".to_owned()], 1));
+    }
+}
+
+#[test]
+fn fields_that_nobody_gave_are_not_read() {
+    let texts: Vec<String> = (0..60).map(|n| event(&format!("Name{n}"))).collect();
+    let mut rows: Vec<Row> = texts.iter().map(|text| row("cloudtrail", text, None)).collect();
+    let read = |rows: &[Row], predicate: &Predicate| {
+        let options = DecodeOptions::new([request(predicate.clone(), &["eventName"])]);
+        let (shown, report) =
+            decode_stored(&options, without_column(&table_of(rows, 30), stored::FIELDS));
+        (shown.len(), report.damage_count)
+    };
+    let some = equals("eventName", "Name5*");
+    assert_eq!((read(&rows, &Predicate::All), read(&rows, &some)), ((60, 0), (11, 0)));
+    rows[40].fields = Some("{}");
+    assert_eq!(read(&rows, &Predicate::All), (30, 1));
 }
 
 proptest! {

@@ -16,8 +16,9 @@ pub(super) struct Row {
     pub(super) source: Option<&'static str>,
     pub(super) host: Option<&'static str>,
     pub(super) sourcetype: Option<&'static str>,
-    /// What the sender gives beside the text: a time in microseconds.
+    /// What the sender gives beside the text: a time in microseconds, and fields.
     pub(super) time: Option<i64>,
+    pub(super) fields: Option<&'static str>,
 }
 
 fn rows_of(lines: &str) -> Vec<Row> {
@@ -81,6 +82,7 @@ pub(super) fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
         (stored::SOURCETYPE, texts(|row| row.sourcetype)),
         (stored::HOST, texts(|row| row.host)),
         (stored::FORMAT, texts(|row| Some(row.format))),
+        (stored::FIELDS, texts(|row| row.fields)),
         (stored::RAW, texts(|row| Some(&row.text))),
     ];
     for (place, lead) in stored::LEADS.into_iter().enumerate() {
@@ -233,7 +235,7 @@ fn each_row_has_its_own_origin_and_format() {
 }
 
 /// Returns the table with a column destroyed in its second row group.
-fn without_column(bytes: &[u8], name: &str) -> Vec<u8> {
+pub(super) fn without_column(bytes: &[u8], name: &str) -> Vec<u8> {
     let mut damaged = bytes.to_vec();
     let reader = SerializedFileReader::new(bytes::Bytes::from(damaged.clone())).unwrap();
     let group = reader.metadata().row_group(1);
