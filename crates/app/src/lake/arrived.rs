@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::Float64Type;
 use datafusion::arrow::error::ArrowError;
-use spilltrail_decode::{DecodeOptions, Decoder, Format, Input, Origin, RawRecord, Rows};
+use spilltrail_decode::{
+    DecodeOptions, Decoder, Format, Input, Origin, RawRecord, Rows, is_plain_text,
+};
 use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields, stored};
 use spilltrail_lake::{
     Arrival, BatchError, EventRow, Events, Origin as LakeOrigin, Rows as MovingRows, RowsBuilder,
@@ -17,8 +19,11 @@ use spilltrail_schedule::{Minutes, Moment};
 /// The microseconds of a second.
 const MICROS: i64 = 1_000_000;
 
-/// The format of a text in which no event was found.
+/// The format of a text that is an event itself.
 const TEXT: &str = "other";
+
+/// The sourcetype of such a text, unless its sender names another one.
+const TEXT_SOURCETYPE: &str = "httpevent";
 
 /// The most arrivals that one move tells of; batches beyond share the last one of their index.
 const MOST_ARRIVALS: usize = 256;
@@ -57,8 +62,8 @@ impl MovingRows for MovedRows {
     }
 }
 
-/// Adds the rows of the events of a batch, and tells the times that they have. Texts that nobody has looked at yet are read as log files are,
-/// so that one may give several rows; one without any JSON is an event itself.
+/// Adds the rows of the events of a batch, and tells the times that they have. Texts that nobody has looked
+/// at yet are read as log files are, so that one may give several rows, or none and be an event itself.
 ///
 /// # Errors
 /// Fails if the batch is damaged.
@@ -73,7 +78,8 @@ pub(crate) fn rows_of(
     let arrival = of_batch.format.is_empty().then_some(*received);
     let events = batch.events()?;
     let found = Found::of(&events, of_batch)?;
-    let mut found = found.rows().peekable();
+    let is_plain = |number: usize| found.plain.get(number) == Some(&true);
+    let mut found_rows = found.rows().peekable();
     let (mut number, mut pushed) = (0_usize, Ok(()));
     events.each(|event| {
         let of_event = EventRow {
@@ -89,7 +95,10 @@ pub(crate) fn rows_of(
             raw: event.raw,
         };
         let mut is_text = true;
-        while let Some(row) = found.next_if(|row| row.number == number) {
+        while let Some(row) = found_rows.next_if(|row| row.number == number) {
+            if is_plain(number) {
+                continue;
+            }
             is_text = false;
             let FoundRow { text, format, leads, .. } = row;
             // Nobody knows better than CloudTrail when its events happened; others have the time that
@@ -105,7 +114,10 @@ pub(crate) fn rows_of(
         }
         if is_text {
             of_event.time.into_iter().for_each(&mut *see);
-            pushed = pushed.clone().and_then(|()| rows.push(&of_event));
+            let sourcetype =
+                of_event.sourcetype.or_else(|| is_plain(number).then_some(TEXT_SOURCETYPE));
+            let row = EventRow { sourcetype, ..of_event };
+            pushed = pushed.clone().and_then(|()| rows.push(&row));
         }
         number += 1;
     })?;
@@ -113,7 +125,11 @@ pub(crate) fn rows_of(
 }
 
 /// The rows that the texts of a batch give, in their order.
-struct Found(Vec<RecordBatch>);
+struct Found {
+    rows: Vec<RecordBatch>,
+    /// For each text that nobody has looked at, whether it is an event itself, whatever is in it.
+    plain: Vec<bool>,
+}
 
 /// A row that a text gives.
 struct FoundRow<'r> {
@@ -159,7 +175,7 @@ impl Found {
             found.push(rows.into_batch());
             ControlFlow::Continue(())
         };
-        let mut number = 0_usize;
+        let (mut number, mut plain) = (0_usize, Vec::new());
         events.each(|event| {
             origin.source = number.to_string().into();
             number += 1;
@@ -171,17 +187,19 @@ impl Found {
                 (Some(_), Err(_)) => {}
                 (None, _) => {
                     let text = Input::Seekable(Box::new(Cursor::new(event.raw.to_vec())));
-                    decoder.decode(text, &origin, &mut keep);
+                    let report = decoder.decode(text, &origin, &mut keep);
+                    plain.push(is_plain_text(event.raw, &report));
                 }
             }
         })?;
         let _ = decoder.finish(&mut keep);
         let found: Result<Vec<RecordBatch>, ArrowError> = found.into_iter().collect();
-        Ok(Self(found.map_err(|_| BatchError::Damaged("its events cannot be read"))?))
+        let rows = found.map_err(|_| BatchError::Damaged("its events cannot be read"))?;
+        Ok(Self { rows, plain })
     }
 
     fn rows(&self) -> impl Iterator<Item = FoundRow<'_>> {
-        self.0.iter().flat_map(|batch| {
+        self.rows.iter().flat_map(|batch| {
             let columns: Vec<Option<&StringViewArray>> =
                 batch.columns().iter().map(|column| column.as_string_view_opt()).collect();
             let times =
@@ -280,20 +298,34 @@ mod tests {
         let records = format!("{{\"Records\":[{event},{event}]}}");
         let found = rows(
             "",
-            &[(&records, None), ("plain words", Some(70)), (event, None), (r#"{"a":1}"#, None)],
+            &[
+                (&records, None),
+                ("plain words", Some(70)),
+                (event, None),
+                (r#"{"a":1}"#, None),
+                (r#"Nov 29 host app: {"a":1}"#, None),
+                (r#"{"a":1} and more"#, None),
+            ],
         );
         let texts = |name: &str| -> Vec<String> {
             let column = found.column_by_name(name).unwrap().clone();
             let texts = column.as_string::<i32>();
             texts.iter().map(|text| text.unwrap_or("-").to_owned()).collect()
         };
-        assert_eq!(texts("_raw"), [event, event, "plain words", event, r#"{"a":1}"#]);
-        assert_eq!(texts("format"), ["cloudtrail", "cloudtrail", "other", "cloudtrail", "json"]);
-        assert_eq!(texts("eventName"), ["A", "A", "-", "A", "-"]);
+        let lines = [r#"Nov 29 host app: {"a":1}"#, r#"{"a":1} and more"#];
+        assert_eq!(
+            texts("_raw"),
+            [event, event, "plain words", event, r#"{"a":1}"#, lines[0], lines[1]]
+        );
+        let formats = ["cloudtrail", "cloudtrail", "other", "cloudtrail", "json", "other", "other"];
+        assert_eq!(texts("format"), formats);
+        assert_eq!(texts("eventName"), ["A", "A", "-", "A", "-", "-", "-"]);
+        let sourcetypes = ["-", "-", "httpevent", "-", "-", "httpevent", "httpevent"];
+        assert_eq!(texts("sourcetype"), sourcetypes);
         let times = found.column_by_name("_time").unwrap();
         let times = times.as_primitive::<TimestampMicrosecondType>().values();
         // What has no time at all has that of its arrival.
         let happened = 1_773_741_600_000_000;
-        assert_eq!(*times, [happened, happened, 70, happened, 7]);
+        assert_eq!(*times, [happened, happened, 70, happened, 7, 7, 7]);
     }
 }

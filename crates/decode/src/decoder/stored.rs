@@ -39,6 +39,9 @@ impl Texts<'_> {
                     is_usual && self.records.iter(text).any(|one| has_usual_time(text, &one));
                 let time = time.filter(|_| !is_dated);
                 origin.given = Given { time, fields: fields.cloned() };
+                if let Some(fields) = fields {
+                    self.file.report.own_names.see_given(fields);
+                }
                 if is_usual {
                     let part = Part { text, offset };
                     return self.file.timed_records(self.records, part, origin, &mut times);
