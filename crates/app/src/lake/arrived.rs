@@ -227,7 +227,8 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use datafusion::arrow::datatypes::TimestampMicrosecondType;
-    use spilltrail_lake::{BatchBuilder, Event};
+    use spilltrail_event::{CaseRule, Comparison, Keyword, KeywordKind, Pattern, TimeBounds};
+    use spilltrail_lake::{BatchBuilder, Event, file_of};
 
     use super::*;
 
@@ -327,5 +328,99 @@ mod tests {
         // What has no time at all has that of its arrival.
         let happened = 1_773_741_600_000_000;
         assert_eq!(*times, [happened, happened, 70, happened, 7, 7, 7]);
+    }
+
+    /// Returns what searches find of a batch of events that nobody has looked at: some of their fields.
+    fn found(events: &[Event<'_>], predicate: Predicate) -> Vec<[String; 6]> {
+        let origin = LakeOrigin { index: "main".into(), ..LakeOrigin::default() };
+        let mut builder = BatchBuilder::new(origin);
+        events.iter().for_each(|event| builder.push(*event).unwrap());
+        let batch =
+            StoredBatch { number: 1, received: 9_000_000, batch: builder.finish().unwrap() };
+        let mut rows = RowsBuilder::new();
+        rows_of(&batch, &mut rows, &mut |_| ()).unwrap();
+        let names = [fields::TIME, "user", "region", "eventName", fields::SOURCETYPE, fields::RAW];
+        let request = ScanRequest {
+            predicate,
+            fields: names.map(|name| Field::new(name, Kind::Text)).into(),
+        };
+        let mut decoder = Decoder::new(&DecodeOptions::new([request]));
+        let mut shown = Vec::new();
+        let mut keep = |_: usize, rows: Rows| {
+            let batch = rows.into_batch().unwrap();
+            shown.extend((0..batch.num_rows()).map(|row| {
+                std::array::from_fn(|column| {
+                    let column = batch.column(column).as_string_view();
+                    if column.is_null(row) { "-" } else { column.value(row) }.to_owned()
+                })
+            }));
+            ControlFlow::Continue(())
+        };
+        let file = Cursor::new(file_of(&rows.finish()).unwrap());
+        let table = Origin { is_stored: true, ..Origin::new("t") };
+        let report = decoder.decode(Input::Seekable(Box::new(file)), &table, &mut keep);
+        assert!(decoder.finish(&mut keep).is_continue());
+        assert_eq!(report.damage_count, 0, "{report:?}");
+        shown
+    }
+
+    #[test]
+    fn what_arrives_is_found_as_its_sender_says() {
+        let event = r#"{"eventSource":"s","eventName":"A","eventTime":"2026-03-17T10:00:00Z"}"#;
+        let plain = r#"{"user":"ann","_time":5}"#;
+        let line = "Nov 29 10:00:00 host sshd: Failed password";
+        let given = Some(r#"{"region":"europe"}"#);
+        let time = Some(7_000_000);
+        let one = |raw: &'static str, time, fields| Event { raw: raw.as_bytes(), time, fields };
+        let events = [
+            one(plain, time, given),
+            one(plain, None, None),
+            one(r#"{"user":"bob"}"#, None, None),
+            one(line, time, given),
+            one(line, None, None),
+            one(event, time, given),
+            one(
+                r#"{"eventSource":"s","eventName":"B","requestID":"r","awsRegion":"x"}"#,
+                time,
+                None,
+            ),
+            Event { raw: b"caf\xe9 closed", time, fields: None },
+        ];
+        let all = found(&events, Predicate::All);
+        let shown: Vec<String> = all.iter().map(|row| row[..5].join(",")).collect();
+        assert_eq!(
+            shown,
+            [
+                "7,ann,europe,-,json",
+                "5,ann,-,-,json",
+                "9,bob,-,-,json",
+                "7,-,europe,-,httpevent",
+                "9,-,-,-,httpevent",
+                "1773741600,-,europe,A,aws:cloudtrail",
+                "7,-,x,B,aws:cloudtrail",
+                "7,-,-,-,httpevent",
+            ]
+        );
+        let word =
+            |text| Predicate::Keyword(Keyword::new(text, KeywordKind::Plain, CaseRule::Ignore));
+        let equals = |field: &str, value| Predicate::Compare {
+            field: field.to_owned(),
+            op: Comparison::Eq,
+            value: Pattern::new(value, CaseRule::Ignore),
+        };
+        let until =
+            |latest| Predicate::Time(TimeBounds { earliest: Some(6.0), latest: Some(latest) });
+        for (predicate, expected) in [
+            (word("failed"), &[3, 4][..]),
+            (word("closed"), &[7]),
+            (word("europe"), &[]),
+            (equals("region", "europe"), &[0, 3, 5]),
+            (Predicate::And(vec![equals("eventName", "a"), equals("region", "europe")]), &[5]),
+            (until(8.0), &[0, 3, 6, 7]),
+            (until(10.0), &[0, 2, 3, 4, 6, 7]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|place| all[*place].clone()).collect();
+            assert_eq!(found(&events, predicate.clone()), expected, "{predicate:?}");
+        }
     }
 }
