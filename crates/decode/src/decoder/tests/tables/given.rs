@@ -275,7 +275,7 @@ fn given_fields_are_discovered() {
     ] {
         let mut discovery = discovery(&Predicate::All, &Demand::all());
         let origin = Origin { is_stored: true, ..Origin::new("t") };
-        discovery.read(seekable(table_of(&[row.clone()], 4)), &origin);
+        discovery.read(seekable(table_of(std::slice::from_ref(&row), 4)), &origin);
         let known = |name: &str| {
             crate::event_view::BUILTINS.iter().any(|(builtin, _)| *builtin == name)
                 || crate::cloudtrail::derived_fields(Profile::Superset)
