@@ -332,7 +332,7 @@ impl File<'_> {
             self.report.see_record(record.text);
             self.members.see_members(record.head.members, record.head.manner);
             let time = record.head.time.as_ref().and_then(|time| part.text.get(wide(time)));
-            times.see(time, || quick_time(record.text, Format::CloudTrail));
+            times.see(time, || quick_time(record.text, Format::CloudTrail, &origin.given));
             let matched;
             (matched, flow) = self.consumer.record(&record, part, origin);
             self.report.matched += u64::from(matched);

@@ -12,6 +12,7 @@ use crate::decoder::{Consumer, Extracted, FileReader, event_of};
 use crate::delivered::WholeRecord;
 use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, arrays};
 use crate::extract::{Extractor, sourcetype_of};
+use crate::given::GivenFields;
 use crate::inflate::{Input, MakeScratch};
 use crate::origin::Origin;
 use crate::parquet::Need;
@@ -211,11 +212,23 @@ impl Collector {
         self.events += 1;
         let set = &self.sets[format as usize];
         set.paths.pick(record, arrays(format), outer, &mut self.slots);
-        let time = EventTime::of(record, set, &self.slots);
+        let time = EventTime::of(record, set, &self.slots, &origin.given);
         self.see_builtins(time, origin);
         self.see_members(record, format, origin);
         if format == Format::CloudTrail {
             self.see_derived(record, origin, time);
+        }
+        if let Some(fields) = &origin.given.fields {
+            self.see_given(fields);
+        }
+    }
+
+    fn see_given(&mut self, fields: &GivenFields) {
+        for (name, values) in fields.iter() {
+            // What every event has is not given.
+            if !self.builtin.contains(name) {
+                self.see(name, if values.len() > 1 { Kind::Multi } else { Kind::Text });
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use spilltrail_event::{Record, fields};
 use crate::cloudtrail::inputs::{Input, Inputs};
 use crate::cloudtrail::{Derived, Profile, Values, derived_field};
 use crate::extract::LAKE_SOURCETYPES;
+use crate::given::Given;
 use crate::json::{self, text_member};
 use crate::origin::Origin;
 use crate::paths::{Arrays, At, Paths, PlainPath, Slots};
@@ -63,6 +64,13 @@ pub(crate) enum FieldSource {
     /// A part of `_raw`, by its index in the set.
     Part(usize),
     Whole(Whole),
+}
+
+impl FieldSource {
+    /// Returns false for what every event has, whatever is given beside its text.
+    pub(crate) fn may_be_given(self) -> bool {
+        matches!(self, Self::Derived(_) | Self::Raw(_))
+    }
 }
 
 /// What a whole event is kept with.
@@ -234,11 +242,25 @@ pub(crate) struct EventTime {
     pub(crate) epoch: Option<f64>,
     /// The calendar fields as written, if the time was written as a date.
     pub(crate) written: Option<WrittenTime>,
+    /// Whether it does not stand in the text, but is given beside it.
+    pub(crate) is_given: bool,
 }
 
 impl EventTime {
-    /// Returns an event's time, read from its picked values.
-    pub(crate) fn of(record: &str, set: &FieldSet, slots: &Slots) -> Self {
+    /// Returns an event's time: the one that is given beside its text, or the one that is read from its
+    /// picked values.
+    pub(crate) fn of(record: &str, set: &FieldSet, slots: &Slots, given: &Given) -> Self {
+        let read = Self::of_text(record, set, slots);
+        match (given.seconds(), read.epoch) {
+            (None, _) => read,
+            (Some(_), Some(_)) if set.format == Format::CloudTrail => read,
+            // The text has it more exactly, and as it was written.
+            (Some(_), Some(epoch)) if given.is_at(epoch) => read,
+            (epoch, _) => Self { epoch, written: None, is_given: true },
+        }
+    }
+
+    fn of_text(record: &str, set: &FieldSet, slots: &Slots) -> Self {
         let spans = set.time_slots.iter().filter_map(|slot| slots.get(*slot).last());
         spans
             .map(|span| Self::read(&span.text(record)))
@@ -263,18 +285,28 @@ impl EventTime {
     pub(crate) fn read(text: &str) -> Self {
         let Some(number) = spilltrail_event::parse_number(text.trim()) else {
             let written = WrittenTime::parse(text);
-            return Self { epoch: written.map(|time| time.epoch), written };
+            return Self { epoch: written.map(|time| time.epoch), written, is_given: false };
         };
         let units = [1e6, 1e3, 1.0].into_iter().find(|unit| number.abs() > FIRST_MILLIS * unit);
         let epoch = units.map_or(number, |unit| number / (unit * 1000.0));
-        Self { epoch: Some(epoch).filter(|epoch| epoch.abs() <= FIRST_MILLIS), written: None }
+        let epoch = Some(epoch).filter(|epoch| epoch.abs() <= FIRST_MILLIS);
+        Self { epoch, ..Self::default() }
     }
 }
 
-/// Returns the time of an event that is not parsed any further.
+/// Returns the time of an event that is not parsed any further: the one that is given beside its text, or
+/// the text's own.
+pub(crate) fn quick_time(record: &str, format: Format, given: &Given) -> Option<f64> {
+    match given.seconds() {
+        Some(time) if format != Format::CloudTrail => Some(time),
+        time => quick_time_of_text(record, format).or(time),
+    }
+}
+
+/// Returns the time in the text of an event.
 ///
 /// If the event repeats the time's key, the first value counts, so that the search can stop there.
-pub(crate) fn quick_time(record: &str, format: Format) -> Option<f64> {
+fn quick_time_of_text(record: &str, format: Format) -> Option<f64> {
     let usual = time_paths(format)
         .iter()
         .find_map(|path| EventTime::read(&text_member(record, path)?).epoch);
@@ -309,8 +341,7 @@ impl<'a> EventView<'a> {
             FieldSource::Raw(slot) => self.raw(slot),
             FieldSource::Whole(Whole::Text) => Values::One(Cow::Borrowed(self.record)),
             FieldSource::Whole(Whole::Source) => {
-                let key = self.origin.key.as_ref().unwrap_or(&self.origin.source);
-                Values::One(Cow::Borrowed(key))
+                Values::One(self.origin.key_of_event(self.time.is_given))
             }
             FieldSource::Whole(Whole::Format) => Values::One(Cow::Borrowed(self.set.format.name())),
             FieldSource::Part(part) => self.part(&self.set.parts[part]).map(Cow::Owned).into(),

@@ -7,6 +7,7 @@ use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 use spilltrail_event::fields;
 
+use crate::given::GivenFields;
 use crate::json::{for_each_member, unescape, value_end};
 use crate::record::Format;
 
@@ -67,6 +68,11 @@ impl OwnNames {
         }
     }
 
+    /// Adds the fields that are given beside an event.
+    pub(crate) fn see_given(&mut self, fields: &GivenFields) {
+        fields.iter().for_each(|(name, _)| self.see_name(name.as_bytes(), OF_ROWS));
+    }
+
     /// Adds a name if it is one of those from `first` on.
     fn see_name(&mut self, name: &[u8], first: usize) {
         if let Some(place) = NAMES[first..].iter().position(|known| known.as_bytes() == name) {
@@ -122,6 +128,10 @@ mod tests {
             assert_eq!(found.names().collect::<Vec<_>>().join(" "), expected, "{event}");
             assert_eq!(found.is_empty(), expected.is_empty());
         }
+        let given = GivenFields::read(r#"{"tag":["a","b"],"source":"x","other":1}"#).unwrap();
+        let mut found = OwnNames::default();
+        found.see_given(&given);
+        assert_eq!(found.names().collect::<Vec<_>>(), ["tag"]);
         for name in fields::OF_OTHER_PRODUCTS {
             let mut found = OwnNames::default();
             found.see_key(name.as_bytes());

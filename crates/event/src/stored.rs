@@ -17,6 +17,8 @@ pub const SOURCE: &str = "source";
 pub const HOST: &str = "host";
 /// The sourcetype that was named for the event; null if it follows from the format.
 pub const SOURCETYPE: &str = "sourcetype";
+/// The fields that the sender gave beside the text, as a flat JSON object; null if there are none.
+pub const FIELDS: &str = "fields";
 
 /// The columns by which a table of stored events is recognized.
 pub const OF_ALL: [&str; 4] = [TIME, INDEX_TIME, RAW, FORMAT];

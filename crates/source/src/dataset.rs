@@ -81,6 +81,7 @@ impl Logs {
             sourcetype: labels.sourcetype.clone(),
             key: Some(format!("{DATASET_KEY}{index}").into()),
             is_stored: !self.stored.is_empty(),
+            given: origin.given,
         }
     }
 

@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::Float64Type;
 use datafusion::arrow::error::ArrowError;
-use spilltrail_decode::{DecodeOptions, Decoder, Format, Input, Origin, RawRecord, Rows};
+use spilltrail_decode::{
+    DecodeOptions, Decoder, Format, Input, Origin, RawRecord, Rows, is_plain_text,
+};
 use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields, stored};
 use spilltrail_lake::{
     Arrival, BatchError, EventRow, Events, Origin as LakeOrigin, Rows as MovingRows, RowsBuilder,
@@ -17,8 +19,11 @@ use spilltrail_schedule::{Minutes, Moment};
 /// The microseconds of a second.
 const MICROS: i64 = 1_000_000;
 
-/// The format of a text in which no event was found.
+/// The format of a text that is an event itself.
 const TEXT: &str = "other";
+
+/// The sourcetype of such a text, unless its sender names another one.
+const TEXT_SOURCETYPE: &str = "httpevent";
 
 /// The most arrivals that one move tells of; batches beyond share the last one of their index.
 const MOST_ARRIVALS: usize = 256;
@@ -57,8 +62,8 @@ impl MovingRows for MovedRows {
     }
 }
 
-/// Adds the rows of the events of a batch, and tells the times that they have. Texts that nobody has looked at yet are read as log files are,
-/// so that one may give several rows; one without any JSON is an event itself.
+/// Adds the rows of the events of a batch, and tells the times that they have. Texts that nobody has looked
+/// at yet are read as log files are, so that one may give several rows, or none and be an event itself.
 ///
 /// # Errors
 /// Fails if the batch is damaged.
@@ -69,14 +74,17 @@ pub(crate) fn rows_of(
 ) -> Result<(), BatchError> {
     let StoredBatch { received, batch, .. } = batch;
     let of_batch = &batch.origin;
+    // What arrives without any time is from now. What comes from files is from whenever it says.
+    let arrival = of_batch.format.is_empty().then_some(*received);
     let events = batch.events()?;
     let found = Found::of(&events, of_batch)?;
-    let mut found = found.rows().peekable();
+    let is_plain = |number: usize| found.plain.get(number) == Some(&true);
+    let mut found_rows = found.rows().peekable();
     let (mut number, mut pushed) = (0_usize, Ok(()));
     events.each(|event| {
         let of_event = EventRow {
             index: &of_batch.index,
-            time: event.time,
+            time: event.time.or(arrival),
             received: *received,
             source: of_batch.source.as_deref(),
             sourcetype: of_batch.sourcetype.as_deref(),
@@ -87,18 +95,29 @@ pub(crate) fn rows_of(
             raw: event.raw,
         };
         let mut is_text = true;
-        while let Some(row) = found.next_if(|row| row.number == number) {
+        while let Some(row) = found_rows.next_if(|row| row.number == number) {
+            if is_plain(number) {
+                continue;
+            }
             is_text = false;
-            // What the text says counts; what says nothing has the time of its sender.
-            let time = row.time.or(event.time);
             let FoundRow { text, format, leads, .. } = row;
+            // Nobody knows better than CloudTrail when its events happened; others have the time that
+            // their sender gives. Readers of rows go by this.
+            let time = match format {
+                stored::WITH_LEADS => row.time.or(event.time),
+                _ => event.time.or(row.time),
+            };
+            let time = time.or(arrival);
             let row = EventRow { time, format, leads, raw: text.as_bytes(), ..of_event };
             time.into_iter().for_each(&mut *see);
             pushed = pushed.clone().and_then(|()| rows.push(&row));
         }
         if is_text {
-            event.time.into_iter().for_each(&mut *see);
-            pushed = pushed.clone().and_then(|()| rows.push(&of_event));
+            of_event.time.into_iter().for_each(&mut *see);
+            let sourcetype =
+                of_event.sourcetype.or_else(|| is_plain(number).then_some(TEXT_SOURCETYPE));
+            let row = EventRow { sourcetype, ..of_event };
+            pushed = pushed.clone().and_then(|()| rows.push(&row));
         }
         number += 1;
     })?;
@@ -106,7 +125,11 @@ pub(crate) fn rows_of(
 }
 
 /// The rows that the texts of a batch give, in their order.
-struct Found(Vec<RecordBatch>);
+struct Found {
+    rows: Vec<RecordBatch>,
+    /// For each text that nobody has looked at, whether it is an event itself, whatever is in it.
+    plain: Vec<bool>,
+}
 
 /// A row that a text gives.
 struct FoundRow<'r> {
@@ -152,7 +175,7 @@ impl Found {
             found.push(rows.into_batch());
             ControlFlow::Continue(())
         };
-        let mut number = 0_usize;
+        let (mut number, mut plain) = (0_usize, Vec::new());
         events.each(|event| {
             origin.source = number.to_string().into();
             number += 1;
@@ -164,17 +187,19 @@ impl Found {
                 (Some(_), Err(_)) => {}
                 (None, _) => {
                     let text = Input::Seekable(Box::new(Cursor::new(event.raw.to_vec())));
-                    decoder.decode(text, &origin, &mut keep);
+                    let report = decoder.decode(text, &origin, &mut keep);
+                    plain.push(is_plain_text(event.raw, &report));
                 }
             }
         })?;
         let _ = decoder.finish(&mut keep);
         let found: Result<Vec<RecordBatch>, ArrowError> = found.into_iter().collect();
-        Ok(Self(found.map_err(|_| BatchError::Damaged("its events cannot be read"))?))
+        let rows = found.map_err(|_| BatchError::Damaged("its events cannot be read"))?;
+        Ok(Self { rows, plain })
     }
 
     fn rows(&self) -> impl Iterator<Item = FoundRow<'_>> {
-        self.0.iter().flat_map(|batch| {
+        self.rows.iter().flat_map(|batch| {
             let columns: Vec<Option<&StringViewArray>> =
                 batch.columns().iter().map(|column| column.as_string_view_opt()).collect();
             let times =
@@ -202,7 +227,8 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use datafusion::arrow::datatypes::TimestampMicrosecondType;
-    use spilltrail_lake::{BatchBuilder, Event};
+    use spilltrail_event::{CaseRule, Comparison, Keyword, KeywordKind, Pattern, TimeBounds};
+    use spilltrail_lake::{BatchBuilder, Event, file_of};
 
     use super::*;
 
@@ -250,12 +276,21 @@ mod tests {
 
     #[test]
     fn what_is_no_event_of_aws_has_no_leads_and_the_time_of_its_sender() {
-        let found =
-            rows("json", &[(r#"{"eventName":"x"}"#, Some(5)), (r#"{"_time":1e9}"#, Some(5))]);
+        let found = rows(
+            "json",
+            &[
+                (r#"{"eventName":"x"}"#, Some(5)),
+                (r#"{"_time":1e9}"#, Some(5)),
+                (r#"{"_time":1e9}"#, None),
+                (r#"{"a":1}"#, None),
+            ],
+        );
         assert!(found.column_by_name("eventName").unwrap().is_null(0));
         let times = found.column_by_name("_time").unwrap();
         let times = times.as_primitive::<TimestampMicrosecondType>();
-        assert_eq!((times.value(0), times.value(1)), (5, 1_000_000_000_000_000));
+        assert_eq!((times.value(0), times.value(1)), (5, 5));
+        assert_eq!(times.value(2), 1_000_000_000_000_000);
+        assert!(times.is_null(3));
     }
 
     #[test]
@@ -264,17 +299,128 @@ mod tests {
         let records = format!("{{\"Records\":[{event},{event}]}}");
         let found = rows(
             "",
-            &[(&records, None), ("plain words", Some(7)), (event, None), (r#"{"a":1}"#, None)],
+            &[
+                (&records, None),
+                ("plain words", Some(70)),
+                (event, None),
+                (r#"{"a":1}"#, None),
+                (r#"Nov 29 host app: {"a":1}"#, None),
+                (r#"{"a":1} and more"#, None),
+            ],
         );
         let texts = |name: &str| -> Vec<String> {
             let column = found.column_by_name(name).unwrap().clone();
             let texts = column.as_string::<i32>();
             texts.iter().map(|text| text.unwrap_or("-").to_owned()).collect()
         };
-        assert_eq!(texts("_raw"), [event, event, "plain words", event, r#"{"a":1}"#]);
-        assert_eq!(texts("format"), ["cloudtrail", "cloudtrail", "other", "cloudtrail", "json"]);
-        assert_eq!(texts("eventName"), ["A", "A", "-", "A", "-"]);
+        let lines = [r#"Nov 29 host app: {"a":1}"#, r#"{"a":1} and more"#];
+        assert_eq!(
+            texts("_raw"),
+            [event, event, "plain words", event, r#"{"a":1}"#, lines[0], lines[1]]
+        );
+        let formats = ["cloudtrail", "cloudtrail", "other", "cloudtrail", "json", "other", "other"];
+        assert_eq!(texts("format"), formats);
+        assert_eq!(texts("eventName"), ["A", "A", "-", "A", "-", "-", "-"]);
+        let sourcetypes = ["-", "-", "httpevent", "-", "-", "httpevent", "httpevent"];
+        assert_eq!(texts("sourcetype"), sourcetypes);
         let times = found.column_by_name("_time").unwrap();
-        assert_eq!(times.as_primitive::<TimestampMicrosecondType>().value(2), 7);
+        let times = times.as_primitive::<TimestampMicrosecondType>().values();
+        // What has no time at all has that of its arrival.
+        let happened = 1_773_741_600_000_000;
+        assert_eq!(*times, [happened, happened, 70, happened, 7, 7, 7]);
+    }
+
+    /// Returns what searches find of a batch of events that nobody has looked at: some of their fields.
+    fn found(events: &[Event<'_>], predicate: Predicate) -> Vec<[String; 6]> {
+        let origin = LakeOrigin { index: "main".into(), ..LakeOrigin::default() };
+        let mut builder = BatchBuilder::new(origin);
+        events.iter().for_each(|event| builder.push(*event).unwrap());
+        let batch =
+            StoredBatch { number: 1, received: 9_000_000, batch: builder.finish().unwrap() };
+        let mut rows = RowsBuilder::new();
+        rows_of(&batch, &mut rows, &mut |_| ()).unwrap();
+        let names = [fields::TIME, "user", "region", "eventName", fields::SOURCETYPE, fields::RAW];
+        let request = ScanRequest {
+            predicate,
+            fields: names.map(|name| Field::new(name, Kind::Text)).into(),
+        };
+        let mut decoder = Decoder::new(&DecodeOptions::new([request]));
+        let mut shown = Vec::new();
+        let mut keep = |_: usize, rows: Rows| {
+            let batch = rows.into_batch().unwrap();
+            shown.extend((0..batch.num_rows()).map(|row| {
+                std::array::from_fn(|column| {
+                    let column = batch.column(column).as_string_view();
+                    if column.is_null(row) { "-" } else { column.value(row) }.to_owned()
+                })
+            }));
+            ControlFlow::Continue(())
+        };
+        let file = Cursor::new(file_of(&rows.finish()).unwrap());
+        let table = Origin { is_stored: true, ..Origin::new("t") };
+        let report = decoder.decode(Input::Seekable(Box::new(file)), &table, &mut keep);
+        assert!(decoder.finish(&mut keep).is_continue());
+        assert_eq!(report.damage_count, 0, "{report:?}");
+        shown
+    }
+
+    #[test]
+    fn what_arrives_is_found_as_its_sender_says() {
+        let event = r#"{"eventSource":"s","eventName":"A","eventTime":"2026-03-17T10:00:00Z"}"#;
+        let plain = r#"{"user":"ann","_time":5}"#;
+        let line = "Nov 29 10:00:00 host sshd: Failed password";
+        let given = Some(r#"{"region":"europe"}"#);
+        let time = Some(7_000_000);
+        let one = |raw: &'static str, time, fields| Event { raw: raw.as_bytes(), time, fields };
+        let events = [
+            one(plain, time, given),
+            one(plain, None, None),
+            one(r#"{"user":"bob"}"#, None, None),
+            one(line, time, given),
+            one(line, None, None),
+            one(event, time, given),
+            one(
+                r#"{"eventSource":"s","eventName":"B","requestID":"r","awsRegion":"x"}"#,
+                time,
+                None,
+            ),
+            Event { raw: b"caf\xe9 closed", time, fields: None },
+        ];
+        let all = found(&events, Predicate::All);
+        let shown: Vec<String> = all.iter().map(|row| row[..5].join(",")).collect();
+        assert_eq!(
+            shown,
+            [
+                "7,ann,europe,-,json",
+                "5,ann,-,-,json",
+                "9,bob,-,-,json",
+                "7,-,europe,-,httpevent",
+                "9,-,-,-,httpevent",
+                "1773741600,-,europe,A,aws:cloudtrail",
+                "7,-,x,B,aws:cloudtrail",
+                "7,-,-,-,httpevent",
+            ]
+        );
+        let word =
+            |text| Predicate::Keyword(Keyword::new(text, KeywordKind::Plain, CaseRule::Ignore));
+        let equals = |field: &str, value| Predicate::Compare {
+            field: field.to_owned(),
+            op: Comparison::Eq,
+            value: Pattern::new(value, CaseRule::Ignore),
+        };
+        let until =
+            |latest| Predicate::Time(TimeBounds { earliest: Some(6.0), latest: Some(latest) });
+        for (predicate, expected) in [
+            (word("failed"), &[3, 4][..]),
+            (word("closed"), &[7]),
+            (word("europe"), &[]),
+            (equals("region", "europe"), &[0, 3, 5]),
+            (Predicate::And(vec![equals("eventName", "a"), equals("region", "europe")]), &[5]),
+            (until(8.0), &[0, 3, 6, 7]),
+            (until(10.0), &[0, 2, 3, 4, 6, 7]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|place| all[*place].clone()).collect();
+            assert_eq!(found(&events, predicate.clone()), expected, "{predicate:?}");
+        }
     }
 }

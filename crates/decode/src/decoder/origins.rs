@@ -33,11 +33,11 @@ impl Own {
 
 impl Origins {
     /// Returns the origin of an event in a table of another origin, always the same table, and whether
-    /// it is another one than that of the last event.
-    pub(super) fn of(&mut self, table: &Origin, own: OwnOrigin<'_>) -> (&Origin, bool) {
+    /// it is another one than that of the last event. What senders give besides is not remembered.
+    pub(super) fn of(&mut self, table: &Origin, own: OwnOrigin<'_>) -> (&mut Origin, bool) {
         let Self { known, places, hasher, last } = self;
         if let Some(place) = last.filter(|place| known[*place].0.is(own)) {
-            return (&known[place].1, false);
+            return (&mut known[place].1, false);
         }
         if known.len() == MOST {
             known.clear();
@@ -58,7 +58,7 @@ impl Origins {
             }
         };
         *last = Some(place);
-        (&known[place].1, true)
+        (&mut known[place].1, true)
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
             let own = OwnOrigin {
                 source: Some(&*sources[place]).filter(|_| place % 7 != 0),
                 host: Some("h").filter(|_| place % 2 == 0),
-                sourcetype: None,
+                ..OwnOrigin::default()
             };
             let (found, is_new) = origins.of(&table, own);
             assert_eq!(*found, table.of_event(own));

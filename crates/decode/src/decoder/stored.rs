@@ -5,10 +5,13 @@ use std::ops::ControlFlow;
 use super::origins::Origins;
 use super::range::Times;
 use super::{File, Texts};
+use crate::delivered::{WholeRecord, wide};
+use crate::given::Given;
 use crate::inflate::Parts;
 use crate::parquet::{Passed, Stored, StoredEvent, StoredStep};
 use crate::record::{Format, RawRecord};
 use crate::split::Part;
+use crate::time::is_usual;
 
 impl Texts<'_> {
     /// Passes on the events of a table of stored events, each with its own origin.
@@ -29,8 +32,16 @@ impl Texts<'_> {
                     self.file.consumer.begin(origin);
                 }
                 self.file.report.bytes_inflated += event.text.len() as u64;
-                let StoredEvent { text, format, offset, .. } = event;
+                let StoredEvent { text, format, time, fields, offset, .. } = event;
                 let is_usual = format == Format::CloudTrail && self.records.read_one(text);
+                // Most records say themselves when they are from, and then nothing else counts.
+                let is_dated =
+                    is_usual && self.records.iter(text).any(|one| has_usual_time(text, &one));
+                let time = time.filter(|_| !is_dated);
+                origin.given = Given { time, fields: fields.cloned() };
+                if let Some(fields) = fields {
+                    self.file.report.own_names.see_given(fields);
+                }
                 if is_usual {
                     let part = Part { text, offset };
                     return self.file.timed_records(self.records, part, origin, &mut times);
@@ -54,6 +65,12 @@ impl Texts<'_> {
         self.file.report.stopped |= flow.is_break();
         flow
     }
+}
+
+/// Returns true if the time of a record of a text is written as CloudTrail writes it.
+fn has_usual_time(text: &str, record: &WholeRecord<'_>) -> bool {
+    let time = record.head.time.as_ref().and_then(|time| text.get(wide(time)));
+    time.is_some_and(is_usual)
 }
 
 impl File<'_> {

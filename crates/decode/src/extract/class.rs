@@ -7,7 +7,8 @@ use spilltrail_event::{Kind, Known, ScanRequest};
 use super::condition::{Condition, Outcomes, Tests};
 use super::output::Repeats;
 use crate::cloudtrail::{Profile, Rule, Values, derived_field};
-use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource};
+use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Whole};
+use crate::given::GivenFields;
 use crate::needles::Needles;
 use crate::origin::Origin;
 use crate::paths::Slots;
@@ -19,6 +20,8 @@ pub(super) struct Class {
     /// Words of which an event must contain at least one.
     pub(super) needles: Option<Needles>,
     pub(super) set: FieldSet,
+    /// The name of each value.
+    names: Vec<String>,
     /// The source of each value.
     sources: Vec<FieldSource>,
     /// For each value, whether it repeats from event to event.
@@ -47,7 +50,8 @@ impl Class {
         known: &dyn Fn(&str) -> Option<Known<'k>>,
     ) -> Self {
         let set = FieldSet::new(format, profile);
-        let mut fields = Fields { set, sources: Vec::new(), indices: HashMap::new() };
+        let mut fields =
+            Fields { set, names: Vec::new(), sources: Vec::new(), indices: HashMap::new() };
         let mut tests = Tests::default();
         let searches = places
             .iter()
@@ -64,7 +68,8 @@ impl Class {
             .collect();
         let needles = needles(requests, places, format, profile);
         let repeats = vec![Repeats::default(); fields.sources.len()];
-        Self { needles, set: fields.set, sources: fields.sources, repeats, tests, searches }
+        let Fields { set, names, sources, .. } = fields;
+        Self { needles, set, names, sources, repeats, tests, searches }
     }
 
     /// Returns the number of values that the searches read from an event.
@@ -76,6 +81,7 @@ impl Class {
 /// The fields of a class, each read once.
 struct Fields {
     set: FieldSet,
+    names: Vec<String>,
     sources: Vec<FieldSource>,
     /// The index in `sources` of each field.
     indices: HashMap<String, usize>,
@@ -88,6 +94,7 @@ impl Fields {
         }
         let index = self.sources.len();
         self.sources.push(self.set.add(name));
+        self.names.push(name.to_owned());
         self.indices.insert(name.to_owned(), index);
         index
     }
@@ -126,6 +133,7 @@ pub(super) struct Reading<'a> {
     class: &'a Class,
     view: EventView<'a>,
     time: Option<EventTime>,
+    given: Option<&'a GivenFields>,
 }
 
 impl<'a> Reading<'a> {
@@ -138,7 +146,7 @@ impl<'a> Reading<'a> {
     ) -> Self {
         let time = EventTime::default();
         let view = EventView { record, sourcetype, origin, set: &class.set, slots, time };
-        Self { class, view, time: None }
+        Self { class, view, time: None, given: origin.given.fields.as_deref() }
     }
 
     /// Returns true if the field with an index is a sourcetype of which the event has several.
@@ -149,25 +157,38 @@ impl<'a> Reading<'a> {
     /// Returns the time of the event.
     pub(super) fn time(&mut self) -> EventTime {
         *self.time.get_or_insert_with(|| {
-            let time = EventTime::of(self.view.record, self.view.set, self.view.slots);
-            self.view.time = time;
-            time
+            let EventView { record, set, slots, origin, .. } = self.view;
+            self.view.time = EventTime::of(record, set, slots, &origin.given);
+            self.view.time
         })
     }
 
     /// Returns true if it is certain at once that the field with an index has no value.
     pub(super) fn is_absent(&self, place: usize) -> bool {
-        self.view.is_absent(self.class.sources[place])
+        self.given(place).is_none() && self.view.is_absent(self.class.sources[place])
+    }
+
+    /// Returns the given values of the field with an index, which count instead of those of the text.
+    fn given(&self, place: usize) -> Option<&'a [String]> {
+        let fields = self.given?;
+        let class = self.class;
+        class.sources[place].may_be_given().then(|| fields.values(&class.names[place]))?
     }
 
     /// Returns the values of the field with an index.
     pub(super) fn values(&mut self, place: usize) -> Values<'a> {
+        if let Some(given) = self.given(place) {
+            return given.into();
+        }
         let source = self.source(place);
         self.view.values(source)
     }
 
     /// Returns the values with which a search compares.
     pub(super) fn compared_values(&mut self, place: usize) -> Values<'a> {
+        if let Some(given) = self.given(place) {
+            return given.into();
+        }
         let source = self.source(place);
         self.view.compared_values(source)
     }
@@ -175,10 +196,19 @@ impl<'a> Reading<'a> {
     /// Returns the source of the field with an index, with everything known that it needs.
     fn source(&mut self, place: usize) -> FieldSource {
         let source = self.class.sources[place];
-        if matches!(source, FieldSource::Builtin(builtin) if needs_time(builtin)) {
+        if self.needs_time(source) {
             self.time();
         }
         source
+    }
+
+    fn needs_time(&self, source: FieldSource) -> bool {
+        match source {
+            FieldSource::Builtin(builtin) => needs_time(builtin),
+            // A time that is not in the text is kept with an event.
+            FieldSource::Whole(Whole::Source) => self.view.origin.given.time.is_some(),
+            _ => false,
+        }
     }
 
     /// Returns the repeat statistics of the value with an index.

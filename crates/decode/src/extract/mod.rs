@@ -18,7 +18,9 @@ use spilltrail_event::{Known, ScanRequest, fields};
 use crate::cloudtrail::Profile;
 use crate::decoder::Extracted;
 use crate::event_view::{arrays, quick_time};
+use crate::given::Given;
 use crate::json::member;
+use crate::needles::Needles;
 use crate::origin::Origin;
 use crate::parquet::Need;
 use crate::paths::{Outer, Slots};
@@ -203,7 +205,7 @@ impl Extractor {
         let RawRecord { text, format, .. } = *event;
         let name = if format == Format::CloudTrail { name_of(text) } else { None };
         let matched = self.push(&Event { text, format, name, outer: None }, origin);
-        Extracted { matched, time: quick_time(text, self.format_of(format)) }
+        Extracted { matched, time: quick_time(text, self.format_of(format), &origin.given) }
     }
 
     /// Tests an event and stores its wanted fields for each request that matches it; returns
@@ -212,13 +214,19 @@ impl Extractor {
     /// Call [`Extractor::begin`] with the same index, host and sourcetype first.
     pub(crate) fn push(&mut self, event: &Event<'_>, origin: &Origin) -> bool {
         let format = self.format_of(event.format);
-        let Some(class) = self.class_of(event, format) else {
+        // Of which name an event is, a given field says, too.
+        let name = event.name.filter(|_| origin.given.values("eventName").is_none());
+        let Some(class) = self.class_of(&Event { name, ..*event }, format) else {
             self.counts.by_name += 1;
             return false;
         };
         let class = &self.classes[class];
         // Searching the text for a few words is much cheaper than reading the event's fields.
-        if class.needles.as_ref().is_some_and(|needles| !needles.may_match(event.text)) {
+        if class
+            .needles
+            .as_ref()
+            .is_some_and(|needles| !may_match(needles, event.text, &origin.given))
+        {
             self.counts.by_needle += 1;
             return false;
         }
@@ -240,7 +248,7 @@ impl Extractor {
             self.counts.rows += 1;
             let left_out = self.outputs.add(search, &mut reading);
             // If a CloudTrail record repeats a key, only the last value counts.
-            if format != Format::CloudTrail {
+            if format != Format::CloudTrail || origin.given.fields.is_some() {
                 self.counts.values_left_out += left_out;
             }
         }
@@ -363,6 +371,14 @@ impl Extractor {
     pub(crate) fn take(&mut self, take: &mut dyn FnMut(usize, Rows)) -> Result<(), ArrowError> {
         self.outputs.take(take)
     }
+}
+
+/// Returns false if an event cannot match.
+fn may_match(needles: &Needles, text: &str, given: &Given) -> bool {
+    needles.may_match(text)
+        || given.fields.as_ref().is_some_and(|fields| {
+            fields.iter().any(|(_, values)| values.iter().any(|value| needles.may_match(value)))
+        })
 }
 
 /// Returns the `eventName` of an event that has not been parsed yet, if it has only one and it is

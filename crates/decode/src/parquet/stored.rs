@@ -4,10 +4,10 @@
 //! some search may match.
 
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, BinaryViewArray, RecordBatch};
+use arrow_array::{Array, BinaryViewArray, RecordBatch, TimestampMicrosecondArray};
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
@@ -17,6 +17,7 @@ use super::leads::Verdicts;
 use super::need::Need;
 use super::prune::Group;
 use super::{Parquet, group_rows, guard, in_group, plain, reader_of};
+use crate::given::GivenFields;
 use crate::origin::OwnOrigin;
 use crate::record::Format;
 use crate::report::{Damage, DamageKind};
@@ -31,6 +32,10 @@ pub(crate) struct StoredEvent<'r> {
     pub(crate) text: &'r str,
     pub(crate) format: Format,
     pub(crate) origin: OwnOrigin<'r>,
+    /// The time in the column of times, in microseconds since the epoch.
+    pub(crate) time: Option<i64>,
+    /// The fields that were given beside the text.
+    pub(crate) fields: Option<&'r Arc<GivenFields>>,
     /// The offset of its row group.
     pub(crate) offset: u64,
 }
@@ -64,6 +69,7 @@ struct Columns {
     source: Option<usize>,
     host: Option<usize>,
     sourcetype: Option<usize>,
+    fields: Option<usize>,
 }
 
 /// The conditions of the searches, with the columns of the fields that they compare.
@@ -92,6 +98,7 @@ impl Parquet {
             source: leaf(stored::SOURCE).filter(|leaf| self.schema.is_text(*leaf)),
             host: leaf(stored::HOST).filter(|leaf| self.schema.is_text(*leaf)),
             sourcetype: leaf(stored::SOURCETYPE).filter(|leaf| self.schema.is_text(*leaf)),
+            fields: leaf(stored::FIELDS).filter(|leaf| self.schema.is_text(*leaf)),
         };
         Some(Stored { file: self, columns })
     }
@@ -151,12 +158,13 @@ impl Stored<'_> {
     ) -> ControlFlow<()> {
         let offset = group.columns().first().map_or(0, |column| column.data_page_offset());
         let offset = u64::try_from(offset).unwrap_or(0);
+        let fields = self.columns.fields.filter(|leaf| self.has_values(group, *leaf));
         let chosen = match filter {
-            Some(filter) if self.is_ruled_out(group, filter) => {
+            Some(filter) if fields.is_none() && self.is_ruled_out(group, filter) => {
                 return visit(StoredStep::Passed(self.all_of(group)));
             }
             // If the columns that are compared are damaged, the texts tell.
-            Some(filter) => self.choose(group, filter, visit).unwrap_or_default(),
+            Some(filter) => self.choose(group, filter, fields, visit).unwrap_or_default(),
             None => Chosen::default(),
         };
         if chosen.passed.events > 0 {
@@ -165,8 +173,8 @@ impl Stored<'_> {
         if chosen.rows.as_ref().is_some_and(Vec::is_empty) {
             return ControlFlow::Continue(());
         }
-        let Columns { text, format, source, host, sourcetype, .. } = self.columns;
-        let leaves = [Some(text), Some(format), source, host, sourcetype];
+        let Columns { text, format, time, source, host, sourcetype, .. } = self.columns;
+        let leaves = [Some(text), Some(format), Some(time), source, host, sourcetype, fields];
         let leaves: Vec<usize> = leaves.into_iter().flatten().collect();
         let mut flow = ControlFlow::Continue(());
         let mut left = group_rows(group).saturating_sub(chosen.passed.events);
@@ -185,6 +193,12 @@ impl Stored<'_> {
                 visit(StoredStep::Damage(in_group(index, offset, kind, &message)))
             }
         }
+    }
+
+    /// Returns false if a column of a row group is known to have only nulls.
+    fn has_values(&self, group: &RowGroupMetaData, leaf: usize) -> bool {
+        let described = Group { metadata: &self.file.metadata, group, schema: &self.file.schema };
+        described.range_of(leaf) != Some(ValueRange::Absent)
     }
 
     /// Returns true if no event of a row group can satisfy any of the conditions.
@@ -232,11 +246,13 @@ impl Stored<'_> {
         }
     }
 
-    /// Reads the columns that the conditions compare, and chooses the events that may satisfy one.
+    /// Reads the columns that the conditions compare, and chooses the events that may satisfy one. An event
+    /// with given fields may always, because these may be called like what a column has of the text.
     fn choose(
         &self,
         group: &RowGroupMetaData,
         filter: &Filter<'_>,
+        fields: Option<usize>,
         visit: Visit<'_>,
     ) -> Result<Chosen, String> {
         let mut rows: Vec<Range<usize>> = Vec::new();
@@ -245,22 +261,22 @@ impl Stored<'_> {
         let mut verdicts = Verdicts::new(filter.conditions, names);
         let Columns { format, time, sourcetype, .. } = self.columns;
         let mut leaves: Vec<usize> = filter.leads.iter().map(|(_, leaf)| *leaf).collect();
-        leaves.extend([Some(format), Some(time), sourcetype].into_iter().flatten());
+        leaves.extend([Some(format), Some(time), sourcetype, fields].into_iter().flatten());
         self.read(group, &leaves, None, &mut |batch, places| {
             let texts = |leaf: usize| texts_of(batch, places, leaf);
             let (formats, kinds) = (texts(format), sourcetype.and_then(texts));
-            let times = place(places, time)
-                .and_then(|at| batch.column(at).as_primitive_opt::<TimestampMicrosecondType>());
+            let (times, given) = (times_of(batch, places, time), fields.and_then(texts));
             let leads: Vec<Option<&BinaryViewArray>> =
                 filter.leads.iter().map(|(_, leaf)| texts(*leaf)).collect();
             for row in 0..batch.num_rows() {
-                let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
+                let time = time_at(times, row);
                 let has_leads = formats
                     .is_some_and(|f| value(f, row) == Some(stored::WITH_LEADS.as_bytes()))
                     && kinds.is_none_or(|kinds| {
                         value(kinds, row).is_none_or(|kind| kind == OWN_SOURCETYPE.as_bytes())
                     });
                 if !has_leads
+                    || given.is_some_and(|given| given.is_valid(row))
                     || verdicts.may_match(&leads, row, time.map(|time| widened(time, time)))
                 {
                     match rows.last_mut() {
@@ -357,6 +373,18 @@ fn texts_of<'b>(
     batch.column(place(places, leaf)?).as_binary_view_opt()
 }
 
+fn times_of<'b>(
+    batch: &'b RecordBatch,
+    places: &[usize],
+    leaf: usize,
+) -> Option<&'b TimestampMicrosecondArray> {
+    batch.column(place(places, leaf)?).as_primitive_opt()
+}
+
+fn time_at(times: Option<&TimestampMicrosecondArray>, row: usize) -> Option<i64> {
+    times.filter(|times| times.is_valid(row)).map(|times| times.value(row))
+}
+
 pub(super) fn value(texts: &BinaryViewArray, row: usize) -> Option<&[u8]> {
     texts.is_valid(row).then(|| texts.value(row))
 }
@@ -381,15 +409,17 @@ fn events(
     visit: Visit<'_>,
 ) -> ControlFlow<()> {
     let texts = |leaf: usize| texts_of(batch, places, leaf);
-    let Columns { text, format, source, host, sourcetype, .. } = table.columns;
-    let raw = texts(text);
+    let Columns { text, format, time, source, host, sourcetype, fields } = table.columns;
+    let (raw, times) = (texts(text), times_of(batch, places, time));
     let said = [Some(format), source, host, sourcetype].map(|leaf| leaf.and_then(texts));
     // What the row before says of its origin, and its format.
     let mut last = (None, OwnOrigin::default());
+    let (fields, mut known) = (fields.and_then(texts), None);
     for row in 0..batch.num_rows() {
         if row == 0 || !said.iter().all(|texts| is_shared(*texts, row, row - 1)) {
             let [format, source, host, sourcetype] = said.map(|texts| text_at(texts, row));
-            last = (format.and_then(Format::named), OwnOrigin { source, host, sourcetype });
+            let own = OwnOrigin { source, host, sourcetype, ..OwnOrigin::default() };
+            last = (format.and_then(Format::named), own);
         }
         let (Some(text), (Some(format), origin)) = (text_at(raw, row), last) else {
             let message = "an event has no text, or a format that this version does not know";
@@ -397,7 +427,17 @@ fn events(
             visit(StoredStep::Damage(damage))?;
             continue;
         };
-        visit(StoredStep::Event(StoredEvent { text, format, origin, offset }))?;
+        let (time, fields) = (time_at(times, row), text_at(fields, row));
+        // Senders often give the same fields with all of their events.
+        known = known.filter(|known: &Arc<GivenFields>| Some(known.text()) == fields);
+        known = known.or_else(|| Some(Arc::new(GivenFields::read(fields?)?)));
+        if fields.is_some() && known.is_none() {
+            let message = "the fields beside an event are damaged; it is read without them";
+            let damage = in_group(index, offset, DamageKind::UnreadableCell, message);
+            visit(StoredStep::Damage(damage))?;
+        }
+        let fields = known.as_ref();
+        visit(StoredStep::Event(StoredEvent { text, format, origin, time, fields, offset }))?;
     }
     ControlFlow::Continue(())
 }

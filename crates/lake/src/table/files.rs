@@ -23,8 +23,8 @@ use crate::error::TableError;
 /// | `source`, `sourcetype`, `host` | text | where it is from |
 /// | `format` | text | the format in which the text is read, by its name |
 /// | `fields` | text | what the sender gave beside the text, as a JSON object |
-/// | `_raw` | text | the text, byte for byte; null if it is not UTF-8 |
-/// | `_raw_bytes` | bytes | the text that is not UTF-8; null otherwise |
+/// | `_raw` | text | the text, byte for byte; with U+FFFD for what is not UTF-8 in it |
+/// | `_raw_bytes` | bytes | the text, byte for byte, if it is not UTF-8; null otherwise |
 /// | those of [`LEADS`](spilltrail_event::stored::LEADS) | text | these fields of the text, if the mover found them |
 ///
 /// The index and the day are not columns of the file, because all its rows have them in common.

@@ -1,5 +1,6 @@
 //! The columns of the table, and rows of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use deltalake_core::arrow::array::{
@@ -69,9 +70,9 @@ const COLUMNS: [(&str, Kind); 11] = [
     (stored::SOURCETYPE, Kind::Text),
     (stored::HOST, Kind::Text),
     (stored::FORMAT, Kind::Text),
-    ("fields", Kind::Text),
+    (stored::FIELDS, Kind::Text),
     (stored::RAW, Kind::Text),
-    // The bytes of a text that is not UTF-8; such a row has no `_raw`.
+    // The bytes of a text that is not UTF-8; what is none in it is U+FFFD in `_raw`.
     ("_raw_bytes", Kind::Bytes),
 ];
 
@@ -236,7 +237,8 @@ impl RowsBuilder {
         let day = row.time.and_then(day);
         let time = row.time.filter(|_| day.is_some());
         let day = day.unwrap_or_else(|| NO_DAY.to_owned());
-        let raw = std::str::from_utf8(row.raw).ok();
+        let raw = String::from_utf8_lossy(row.raw);
+        let bytes = matches!(raw, Cow::Owned(_)).then_some(row.raw);
         let own = [
             Some(row.index),
             Some(day.as_str()),
@@ -245,11 +247,11 @@ impl RowsBuilder {
             row.host,
             Some(row.format),
             row.fields,
-            raw,
+            Some(&*raw),
         ];
         let values = || own.into_iter().chain(row.leads);
         let text = values().flatten().map(str::len).sum::<usize>();
-        let held = self.held + text + if raw.is_none() { row.raw.len() } else { 0 };
+        let held = self.held + text + bytes.map_or(0, <[u8]>::len);
         if held > MOST_BYTES && !self.is_empty() {
             return Err(BatchError::Full);
         }
@@ -259,7 +261,7 @@ impl RowsBuilder {
         }
         self.time.append_option(time);
         self.received.append_value(row.received);
-        self.bytes.append_option(raw.is_none().then_some(row.raw));
+        self.bytes.append_option(bytes);
         self.rows += 1;
         Ok(())
     }

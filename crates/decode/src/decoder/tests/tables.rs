@@ -2,6 +2,7 @@
 
 mod damaged;
 mod from_files;
+mod given;
 mod pruned;
 mod stored;
 

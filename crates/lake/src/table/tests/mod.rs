@@ -31,6 +31,23 @@ fn rows(events: &[(&str, Option<i64>, &str)]) -> RecordBatch {
     builder.finish()
 }
 
+#[test]
+fn a_text_that_is_not_utf8_can_be_read_and_keeps_its_bytes() {
+    use deltalake_core::arrow::array::{Array, AsArray};
+
+    let mut builder = RowsBuilder::new();
+    for raw in [&b"caf\xc3\xa9"[..], b"caf\xe9 {", b""] {
+        builder.push(&EventRow { index: "main", raw, ..EventRow::default() }).unwrap();
+    }
+    let rows = builder.finish();
+    let texts = rows.column_by_name("_raw").unwrap().as_string::<i32>();
+    let texts: Vec<&str> = (0..3).map(|row| texts.value(row)).collect();
+    assert_eq!(texts, ["caf\u{e9}", "caf\u{fffd} {", ""]);
+    let bytes = rows.column_by_name("_raw_bytes").unwrap().as_binary::<i32>();
+    assert!(bytes.is_null(0) && bytes.is_null(2));
+    assert_eq!(bytes.value(1), b"caf\xe9 {");
+}
+
 fn is_there(path: &Path) -> bool {
     path.try_exists().unwrap()
 }

@@ -104,7 +104,7 @@ fn rows_of(file: &[u8]) -> Vec<Row> {
             format: Format::named(&cell(batch.column(1), row)).unwrap().name(),
             source: Some("f"),
             host: Some("localhost"),
-            sourcetype: None,
+            ..Row::default()
         }));
         ControlFlow::Continue(())
     };
@@ -165,7 +165,7 @@ proptest! {
             format: "cloudtrail",
             source: Some("f"),
             host: Some("localhost"),
-            sourcetype: None,
+            ..Row::default()
         };
         let table = table_of(&texts.iter().map(row).collect::<Vec<_>>(), 3);
         for one in searches() {

@@ -9,13 +9,16 @@ use super::pruned::{logs, searches};
 use super::*;
 
 /// A row of a table: the text, its format, and what the row says of the origin.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Row {
     pub(super) text: String,
     pub(super) format: &'static str,
     pub(super) source: Option<&'static str>,
     pub(super) host: Option<&'static str>,
     pub(super) sourcetype: Option<&'static str>,
+    /// What the sender gives beside the text: a time in microseconds, and fields.
+    pub(super) time: Option<i64>,
+    pub(super) fields: Option<&'static str>,
 }
 
 fn rows_of(lines: &str) -> Vec<Row> {
@@ -24,7 +27,7 @@ fn rows_of(lines: &str) -> Vec<Row> {
         format: stored::WITH_LEADS,
         source: Some("f"),
         host: Some("localhost"),
-        sourcetype: None,
+        ..Row::default()
     };
     lines.lines().map(row).collect()
 }
@@ -65,7 +68,11 @@ pub(super) fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
         column(rows.iter().map(|row| value(row).map(str::to_owned)).collect())
     };
     let found = found_in(rows);
-    let times: Vec<_> = found.iter().map(|(time, _)| *time).collect();
+    let times = rows.iter().zip(&found).map(|(row, (time, _))| match row.format {
+        stored::WITH_LEADS => time.or(row.time),
+        _ => row.time.or(*time),
+    });
+    let times: Vec<_> = times.collect();
     let times = TimestampMicrosecondArray::from(times).with_timezone("UTC");
     let arrived = TimestampMicrosecondArray::from(vec![0; rows.len()]).with_timezone("UTC");
     let mut columns: Columns<'_> = vec![
@@ -75,6 +82,7 @@ pub(super) fn table_of(rows: &[Row], group: usize) -> Vec<u8> {
         (stored::SOURCETYPE, texts(|row| row.sourcetype)),
         (stored::HOST, texts(|row| row.host)),
         (stored::FORMAT, texts(|row| Some(row.format))),
+        (stored::FIELDS, texts(|row| row.fields)),
         (stored::RAW, texts(|row| Some(&row.text))),
     ];
     for (place, lead) in stored::LEADS.into_iter().enumerate() {
@@ -166,6 +174,7 @@ fn each_row_has_its_own_origin_and_format() {
         source,
         host: Some("h"),
         sourcetype,
+        ..Row::default()
     };
     let rows = [
         row(&event("A"), "cloudtrail", Some("one"), None),
@@ -226,7 +235,7 @@ fn each_row_has_its_own_origin_and_format() {
 }
 
 /// Returns the table with a column destroyed in its second row group.
-fn without_column(bytes: &[u8], name: &str) -> Vec<u8> {
+pub(super) fn without_column(bytes: &[u8], name: &str) -> Vec<u8> {
     let mut damaged = bytes.to_vec();
     let reader = SerializedFileReader::new(bytes::Bytes::from(damaged.clone())).unwrap();
     let group = reader.metadata().row_group(1);
