@@ -204,7 +204,10 @@ fn set_throttle(
 ) -> Result<(), StoreError> {
     let sql = "UPDATE schedules SET throttle = ?2 WHERE id = ?1";
     let state = ledger::json(throttle)?;
-    ledger::require(connection.prepare_cached(sql)?.execute((schedule, state))?, schedule)
+    match connection.prepare_cached(sql)?.execute((schedule, state))? {
+        0 => Err(StoreError::NoSchedule { id: schedule.to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 /// Returns the entry of the ledger for a run.
