@@ -16,6 +16,7 @@ mod document;
 mod error;
 mod facts;
 mod file;
+mod files;
 mod filter;
 mod http;
 #[cfg(test)]
@@ -117,5 +118,35 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_hangs_holds_one_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        std::fs::write(&path, "https://127.0.0.1:1/").unwrap();
+        let shown = path.display();
+        let server = "server = 'localhost', port = 1";
+        let mail = "from = 'a@b.example', to = ['c@b.example'], user = 'u'";
+        for target in [
+            format!("file = {{ path = '{shown}' }}"),
+            format!("slack = {{ url_file = '{shown}' }}"),
+            format!("teams = {{ url_file = '{shown}' }}"),
+            format!("pagerduty = {{ routing_key_file = '{shown}' }}"),
+            format!("webhook = {{ url = 'https://127.0.0.1:1/', secret_file = '{shown}' }}"),
+            format!("smtp = {{ {server}, {mail}, password_file = '{shown}' }}"),
+            format!("syslog = {{ {server}, protocol = 'tls', ca_file = '{shown}' }}"),
+        ] {
+            let clients = Clients::for_tests(&[]);
+            let output: Output = toml::from_str(&format!("name = 'a'\n{target}")).unwrap();
+            let hanging = files::tests::hang(&clients, &path).await;
+            let now = Timestamp::UNIX_EPOCH;
+            let error = deliver(&output, &example(), now, &clients).await.unwrap_err();
+            assert!(error.is_retry(), "{target}");
+            let expected = format!("an earlier attempt at file `{shown}` has not ended");
+            assert_eq!(error.to_string(), expected, "{target}");
+            drop(hanging);
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "https://127.0.0.1:1/");
     }
 }

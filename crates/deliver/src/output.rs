@@ -183,7 +183,7 @@ impl Output {
             Target::Slack(slack) => slack.url(clients).await.map(drop),
             Target::Teams(teams) => teams.url(clients).await.map(drop),
             Target::PagerDuty(pagerduty) => pagerduty.key().read_required(clients).await.map(drop),
-            Target::Syslog(syslog) => syslog.connector().await.map(drop),
+            Target::Syslog(syslog) => syslog.connector(clients).await.map(drop),
             Target::File(_) => Ok(()),
             Target::Smtp(smtp) => smtp.password().read(clients).await.map(drop),
         }

@@ -4,10 +4,10 @@
 //! so that configurations can be shown, stored and shared.
 
 use std::fmt;
-use std::io;
+use std::fs::{File, metadata};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use tokio::io::AsyncReadExt;
 use url::Url;
 
 use crate::error::{DeliveryError, Reason};
@@ -113,9 +113,7 @@ impl<'a> SecretKeys<'a> {
             return read_variable(variable_key, name, clients).map(Some);
         }
         let Some(path) = self.file else { return Ok(None) };
-        // A file can be on a server that is gone.
-        let reading = clients.within(async { Ok(read_file(path).await) });
-        let text = reading.await?.map_err(|source| {
+        let text = clients.on_file(path, read_file).await?.map_err(|source| {
             DeliveryError::retry(Reason::SecretFile {
                 key: file_key,
                 path: path.to_owned(),
@@ -181,14 +179,14 @@ pub(crate) fn read_variable(
 }
 
 /// Reads a small file that is not empty, without the white space around its text.
-pub(crate) async fn read_file(path: &Path) -> io::Result<String> {
+pub(crate) fn read_file(path: &Path) -> io::Result<String> {
     let other = |message| io::Error::new(io::ErrorKind::InvalidData, message);
     // Opening a pipe would wait for whoever writes to it.
-    if !tokio::fs::metadata(path).await?.is_file() {
+    if !metadata(path)?.is_file() {
         return Err(other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
-    tokio::fs::File::open(path).await?.take(MOST_BYTES + 1).read_to_end(&mut bytes).await?;
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(other("it is too large for a secret"));
     }

@@ -107,12 +107,12 @@ impl Syslog {
         let port = self.port.unwrap_or(if self.protocol == Protocol::Tls { 6514 } else { 514 });
         let peer = format!("{}:{port}", self.server);
         let failed = |error: std::io::Error| DeliveryError::network(&peer, error.to_string());
-        let connector = self.connector().await?;
         let sent = clients.within(async {
             if self.protocol == Protocol::Udp {
                 return self.datagram(port, &text).await.map_err(failed);
             }
             let frame = format!("{} {text}", text.len());
+            let connector = self.connector(clients).await?;
             let mut stream = self.connect(port, clients).await.map_err(failed)?;
             let Some(connector) = connector else {
                 return send(&mut stream, frame.as_bytes()).await.map_err(failed);
@@ -126,9 +126,14 @@ impl Syslog {
     }
 
     /// Returns what encrypts; `None` if messages go unencrypted.
-    pub(crate) async fn connector(&self) -> Result<Option<TlsConnector>, DeliveryError> {
+    pub(crate) async fn connector(
+        &self,
+        clients: &Clients,
+    ) -> Result<Option<TlsConnector>, DeliveryError> {
         match (self.protocol, &self.ca_file) {
-            (Protocol::Tls, Some(authorities)) => tls::connector(authorities).await.map(Some),
+            (Protocol::Tls, Some(authorities)) => {
+                clients.on_file(authorities, tls::connector).await?.map(Some)
+            }
             _ => Ok(None),
         }
     }
