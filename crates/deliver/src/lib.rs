@@ -27,6 +27,7 @@ mod pagerduty;
 mod policy;
 #[cfg(test)]
 mod properties;
+mod redact;
 mod secret;
 mod slack;
 mod smtp;

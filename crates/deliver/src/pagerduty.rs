@@ -162,6 +162,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::loopback::{Answer, Server};
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     #[test]
     fn shape() {
@@ -255,7 +256,7 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn events_are_posted() {
-        let answer = r#"{"status":"invalid event","message":"k3y-1 is wrong"}"#;
+        let answer = r#"{"status":"invalid event","message":"k3y-1 (K3Y-1) is wrong"}"#;
         let server =
             Server::start(vec![Answer::new(202, "", "{}"), Answer::new(400, "", answer)]).await;
         let keys = format!("routing_key_env = 'KEY'\nurl = '{}/v2/enqueue'", server.url());
@@ -267,6 +268,7 @@ pub(crate) mod tests {
         assert_eq!(server.requests().await[0].json(), event(&example(), "k3y-1"));
         let error = pagerduty.deliver(&example(), now, &clients).await.unwrap_err();
         assert!(!error.is_retry());
-        assert!(error.to_string().contains("[secret] is wrong"), "{error}");
+        assert!(error.to_string().contains("[secret] ([secret]) is wrong"), "{error}");
+        assert_no_secret(&error, &["k3y-1"]);
     }
 }

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::error::{DeliveryError, Reason};
 use crate::output::Mistake;
-use crate::{Clients, address};
+use crate::{Clients, address, redact};
 
 /// The most bytes of a file with a secret.
 const MOST_BYTES: u64 = 64 << 10;
@@ -22,20 +22,13 @@ const MOST_BYTES: u64 = 64 << 10;
 pub(crate) struct Secret(String);
 
 impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// Returns the secret, for the one place that sends it or signs with it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
-    }
-
-    #[cfg(test)]
-    pub(crate) fn for_tests(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// Returns the secret and the words in it, such as the token of `Bearer token`: a service that
-    /// repeats a secret may repeat only a part.
-    pub(crate) fn with_words(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.expose()).chain(self.0.split_whitespace())
     }
 }
 
@@ -133,8 +126,8 @@ impl<'a> SecretKeys<'a> {
         })
     }
 
-    /// Reads a secret that is an address. Also returns what no error may repeat: the address, its path
-    /// and its query.
+    /// Reads a secret that is an address. Also returns what no error may repeat: the address and its
+    /// parts.
     pub(crate) async fn read_url(
         self,
         clients: &Clients,
@@ -146,9 +139,9 @@ impl<'a> SecretKeys<'a> {
             let key = if self.variable.is_some() { variable } else { file };
             DeliveryError::permanent(Reason::Secret { key, expected })
         })?;
-        let parts = std::iter::once(url.path()).chain(url.query());
-        let parts: Vec<Secret> = parts.map(|part| Secret(part.to_owned())).collect();
-        Ok((url, std::iter::once(secret).chain(parts).collect()))
+        let mut secrets = redact::parts(&url);
+        secrets.push(secret);
+        Ok((url, secrets))
     }
 }
 
@@ -198,8 +191,16 @@ pub(crate) fn read_file(path: &Path) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Fails if an error shows one of the secrets, in any case of its letters.
+    pub(crate) fn assert_no_secret(error: &DeliveryError, secrets: &[&str]) {
+        let shown = format!("{error} {error:?}").to_lowercase();
+        for secret in secrets {
+            assert!(!shown.contains(&secret.to_lowercase()), "{secret}: {shown}");
+        }
+    }
 
     fn keys<'a>(variable: &'a Option<String>, file: &'a Option<PathBuf>) -> SecretKeys<'a> {
         SecretKeys::new(["key_env", "key_file"], variable, file)

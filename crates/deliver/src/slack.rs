@@ -153,6 +153,7 @@ pub(crate) mod tests {
     use crate::State;
     use crate::loopback::{Answer, Server};
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     #[test]
     fn shape() {
@@ -254,8 +255,12 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn messages_are_posted() {
         let now = Timestamp::UNIX_EPOCH;
-        let answers =
-            vec![Answer::new(200, "", "ok"), Answer::new(404, "", "no_service /T1/B2/s3cret")];
+        let answers = vec![
+            Answer::new(200, "", "ok"),
+            Answer::new(404, "", "no_service /T1/B2/s3cret"),
+            Answer::new(404, "", "no_service S3cret"),
+            Answer::new(500, "", r#"{"at":"\/T1\/B2\/s3cret"}"#),
+        ];
         let server = Server::start(answers).await;
         let address = format!("{}/T1/B2/s3cret", server.url());
         let clients = Clients::for_tests(&[("SLACK", &address), ("HTTP", "http://slack.example/")]);
@@ -266,6 +271,11 @@ pub(crate) mod tests {
         let error = slack.deliver(&example(), now, &clients).await.unwrap_err();
         assert!(!error.is_retry());
         assert!(error.to_string().ends_with("`no_service [secret]`"), "{error}");
+        for expected in ["`no_service [secret]`", r#"`{"at":"[secret]"}`"#] {
+            let error = slack.deliver(&example(), now, &clients).await.unwrap_err();
+            assert!(error.to_string().ends_with(expected), "{error}");
+            assert_no_secret(&error, &["s3cret", "B2"]);
+        }
 
         let slack: Slack = toml::from_str("url_env = 'HTTP'").unwrap();
         let error = slack.deliver(&example(), now, &clients).await.unwrap_err();

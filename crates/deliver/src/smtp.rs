@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, SinglePart};
@@ -18,6 +20,7 @@ use crate::address::{check_server, host, is_this_machine};
 use crate::error::{DeliveryError, Reason};
 use crate::facts::facts;
 use crate::output::Mistake;
+use crate::redact::redact;
 use crate::secret::{Secret, SecretKeys};
 use crate::text::{self, LINE, LINES};
 use crate::{Clients, Message, Receipt};
@@ -135,8 +138,8 @@ impl Smtp {
             .map_err(|error| failed(error.to_string()))?;
         let sent = clients.within(async {
             transport.send(mail).await.map_err(|error| {
-                let secrets: Vec<&str> = password.iter().flat_map(Secret::with_words).collect();
-                let detail = text::fit(&text::redact(&error.to_string(), &secrets), 300, LINE);
+                let secrets = self.secrets(password.as_ref());
+                let detail = text::fit(&redact(&error.to_string(), &secrets), 300, LINE);
                 let reason = Reason::Mail { peer: peer.clone(), detail };
                 if error.is_permanent() || error.is_client() {
                     DeliveryError::permanent(reason)
@@ -147,6 +150,15 @@ impl Smtp {
         });
         sent.await?;
         Ok(Receipt { detail: format!("accepted by `{peer}`"), bytes })
+    }
+
+    /// Returns what no error may repeat: the password, and how it is sent.
+    fn secrets(&self, password: Option<&Secret>) -> Vec<Secret> {
+        let Some(password) = password else { return Vec::new() };
+        let user = self.user.as_deref().unwrap_or_default();
+        let plain = format!("\0{user}\0{}", password.expose());
+        let sent = [plain.as_str(), password.expose()].map(|text| STANDARD.encode(text));
+        sent.into_iter().map(Secret::new).chain([password.clone()]).collect()
     }
 
     fn transport(
@@ -236,6 +248,7 @@ pub(crate) mod tests {
     use crate::State;
     use crate::loopback::tls_acceptor;
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     fn smtp(keys: &str) -> Smtp {
         let addresses =
@@ -421,6 +434,9 @@ pub(crate) mod tests {
         for (line, answer, retry) in [
             ("EHLO", "250 mail.example without passwords", false),
             ("AUTH", "535 s3cret is wrong", false),
+            ("AUTH", "535 AHUAczNjcmV0 is wrong", false),
+            ("AUTH", "535 password czNjcmV0 is wrong", false),
+            ("MAIL", "550 S3CRET has no rights", false),
             ("AUTH", "454 try later", true),
             ("MAIL", "550 no", false),
             ("RCPT", "450 busy", true),
@@ -439,7 +455,7 @@ pub(crate) mod tests {
             let result = smtp(&keys).deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await;
             let error = result.unwrap_err();
             assert_eq!(error.is_retry(), retry, "{line} {answer}: {error}");
-            assert!(!error.to_string().contains("s3cret"), "{error}");
+            assert_no_secret(&error, &["s3cret", "AHUAczNjcmV0", "czNjcmV0"]);
             task.await.unwrap();
         }
     }

@@ -123,6 +123,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::loopback::{Answer, Server};
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     #[test]
     fn shape() {
@@ -201,18 +202,23 @@ pub(crate) mod tests {
     async fn messages_are_posted() {
         let server = Server::start(vec![
             Answer::new(202, "", ""),
-            Answer::new(401, "", "signature s1gnature is wrong"),
+            Answer::new(401, "", "signature s1gnature+/ of flow 0f1e2d3c is wrong"),
+            Answer::new(401, "", "https://a/workflows%2F0F1E2D3C%3Fsig=S1gnature%2b%2F"),
         ])
         .await;
-        let address = format!("{}/workflows/1?sig=s1gnature", server.url());
+        let address = format!("{}/workflows/0f1e2d3c?sig=s1gnature%2B%2F", server.url());
         let clients = Clients::for_tests(&[("TEAMS", &address)]);
         let teams: Teams = toml::from_str("url_env = 'TEAMS'").unwrap();
         teams.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await.unwrap();
         let [request] = &server.requests().await[..] else { panic!("one request") };
-        assert!(request.head.starts_with("POST /workflows/1?sig=s1gnature HTTP/1.1"));
+        assert!(request.head.starts_with("POST /workflows/0f1e2d3c?sig=s1gnature%2B%2F HTTP/1.1"));
         assert_eq!(request.json(), card(&example()));
 
-        let error = teams.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await.unwrap_err();
-        assert!(!error.is_retry());
+        for _ in 0..2 {
+            let delivered = teams.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await;
+            let error = delivered.unwrap_err();
+            assert!(!error.is_retry());
+            assert_no_secret(&error, &["s1gnature", "0f1e2d3c"]);
+        }
     }
 }

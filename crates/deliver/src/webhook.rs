@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -174,6 +176,7 @@ impl Webhook {
             if let Ok(name) = HeaderName::try_from(name) {
                 headers.insert(name, value);
             }
+            secrets.extend(password(&secret));
             secrets.push(secret);
         }
         let signing = self.secret_keys().read(clients).await?;
@@ -217,6 +220,14 @@ pub(crate) struct Request {
     secrets: Vec<Secret>,
 }
 
+/// Returns the password of a header for basic authentication, which a service decodes.
+fn password(header: &Secret) -> Option<Secret> {
+    let (scheme, value) = header.expose().split_once(' ')?;
+    let pair = STANDARD.decode(value.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"));
+    let pair = String::from_utf8(pair?).ok()?;
+    pair.split_once(':').map(|(_, password)| Secret::new(password.to_owned()))
+}
+
 /// Fails if a header is not one that a configuration can set. Those of the connection and the body
 /// follow from the request.
 fn check_header(key: &str, name: &str) -> Result<(), Mistake> {
@@ -256,6 +267,7 @@ mod tests {
     use super::*;
     use crate::loopback::{Answer, Server};
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_700_000_100).unwrap()
@@ -324,13 +336,17 @@ mod tests {
 
     #[tokio::test]
     async fn errors_have_no_secrets() {
-        let server =
-            Server::start(vec![Answer::new(403, "", "t0k3n-1 s1gn-1 /p4th-1 is wrong")]).await;
-        let address = format!("{}/p4th-1", server.url());
+        let server = Server::start(vec![
+            Answer::new(403, "", "t0k3n-1 s1gn-1 /p4th-1 is wrong"),
+            Answer::new(403, "", "p4th-1 qu3ry-1 T0K3N-1 s1gn%2d1 passw0rd is wrong"),
+        ])
+        .await;
+        let address = format!("{}/p4th-1?a=qu3ry-1", server.url());
         let clients = Clients::for_tests(&[
             ("URL", &address),
             ("S", "s1gn-1"),
             ("T", "Bearer t0k3n-1"),
+            ("B", "Basic dTpwYXNzdzByZA=="),
             ("L", "a\nb"),
         ]);
         let keys = "url_env = 'URL'\nsecret_env = 'S'\nheaders_env = { X-Key = 'T' }";
@@ -340,6 +356,11 @@ mod tests {
             "{error}"
         );
         assert!(!error.is_retry());
+        let keys =
+            "url_env = 'URL'\nsecret_env = 'S'\nheaders_env = { X-Key = 'T', X-Other = 'B' }";
+        let error = webhook(keys).deliver(&example(), now(), &clients).await.unwrap_err();
+        let secrets = ["p4th-1", "qu3ry-1", "t0k3n-1", "s1gn-1", "s1gn%2d1", "passw0rd"];
+        assert_no_secret(&error, &secrets);
 
         let keys = "url_env = 'URL'\nheaders_env = { X-Key = 'L' }";
         let error = webhook(keys).deliver(&example(), now(), &clients).await.unwrap_err();

@@ -193,6 +193,7 @@ mod tests {
     use super::*;
     use crate::loopback::tls_acceptor;
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     fn syslog(keys: &str) -> Syslog {
         let syslog: Syslog = toml::from_str(keys).unwrap();
@@ -264,6 +265,7 @@ mod tests {
         let good = write("good.pem", &authority);
         let wrong = write("wrong.pem", &other);
         let empty = write("empty.pem", "no certificate");
+        let damaged = write("damaged.pem", "-----BEGIN s3cret\n");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(async move {
@@ -290,11 +292,15 @@ mod tests {
         let text = expected(format::MOST_FRAME);
         assert_eq!(server.await.unwrap(), format!("{} {text}", text.len()));
 
-        for (file, part) in [(empty.as_str(), "no certificate in it"), ("/none", "cannot be read")]
-        {
+        for (file, part) in [
+            (empty.as_str(), "no certificate in it"),
+            (&damaged, "it is damaged PEM"),
+            ("/none", "cannot be read"),
+        ] {
             let error = with(file).deliver(&example(), &clients).await.unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
             assert!(error.is_retry());
+            assert_no_secret(&error, &["s3cret"]);
         }
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn connector(authorities: &Path) -> Result<TlsConnector, DeliveryErro
     let text = read_file(authorities).map_err(failed)?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
-        let certificate = certificate.map_err(|error| invalid(error.to_string()))?;
+        // The error would repeat a line, and some people have keys in the same file.
+        let certificate = certificate.map_err(|_| invalid("it is damaged PEM".to_owned()))?;
         roots.add(certificate).map_err(|error| invalid(error.to_string()))?;
     }
     if roots.is_empty() {
