@@ -18,6 +18,7 @@ mod facts;
 mod file;
 mod files;
 mod filter;
+mod hook;
 mod http;
 #[cfg(test)]
 mod loopback;

@@ -160,8 +160,8 @@ impl Output {
     pub fn check(&self) -> Result<(), ConfigError> {
         let target = || match &self.target {
             Target::Webhook(webhook) => webhook.check(),
-            Target::Slack(slack) => slack.check(),
-            Target::Teams(teams) => teams.check(),
+            Target::Slack(slack) => slack.hook().check(),
+            Target::Teams(teams) => teams.hook().check(),
             Target::PagerDuty(pagerduty) => pagerduty.check(),
             Target::Syslog(syslog) => syslog.check(),
             Target::File(file) => file.check(),
@@ -180,8 +180,8 @@ impl Output {
     pub async fn check_secrets(&self, clients: &Clients) -> Result<(), DeliveryError> {
         match &self.target {
             Target::Webhook(webhook) => webhook.request(clients).await.map(drop),
-            Target::Slack(slack) => slack.url(clients).await.map(drop),
-            Target::Teams(teams) => teams.url(clients).await.map(drop),
+            Target::Slack(slack) => slack.hook().url(clients).await.map(drop),
+            Target::Teams(teams) => teams.hook().url(clients).await.map(drop),
             Target::PagerDuty(pagerduty) => pagerduty.key().read_required(clients).await.map(drop),
             Target::Syslog(syslog) => syslog.connector(clients).await.map(drop),
             Target::File(_) => Ok(()),

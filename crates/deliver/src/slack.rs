@@ -7,17 +7,13 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::address::Scheme;
 use crate::error::DeliveryError;
 use crate::facts::facts;
-use crate::http::{self, Post};
-use crate::output::Mistake;
-use crate::secret::{Secret, SecretKeys};
+use crate::hook::Hook;
 use crate::text::{self, Place, utf16_size};
 use crate::{Clients, Message, Receipt};
 
@@ -50,17 +46,8 @@ pub struct Slack {
 }
 
 impl Slack {
-    fn url_keys(&self) -> SecretKeys<'_> {
-        SecretKeys::new(["url_env", "url_file"], &self.url_env, &self.url_file)
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Mistake> {
-        self.url_keys().check_required()
-    }
-
-    /// Reads the address.
-    pub(crate) async fn url(&self, clients: &Clients) -> Result<(Url, Vec<Secret>), DeliveryError> {
-        self.url_keys().read_url(clients, Scheme::Encrypted).await
+    pub(crate) fn hook(&self) -> Hook<'_> {
+        Hook::new(&self.url_env, &self.url_file)
     }
 
     pub(crate) async fn deliver(
@@ -69,10 +56,7 @@ impl Slack {
         now: Timestamp,
         clients: &Clients,
     ) -> Result<Receipt, DeliveryError> {
-        let (url, secrets) = self.url(clients).await?;
-        let body = blocks(message).to_string().into_bytes();
-        let post = Post { url, headers: HeaderMap::new(), body, secrets: &secrets };
-        http::post(post, now, clients).await
+        self.hook().post(blocks(message), now, clients).await
     }
 }
 

@@ -6,17 +6,12 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
 
-use crate::address::Scheme;
 use crate::error::DeliveryError;
 use crate::facts::facts;
-use crate::http::{self, Post};
-use crate::output::Mistake;
-use crate::secret::{Secret, SecretKeys};
+use crate::hook::Hook;
 use crate::text::{self, Place, json_size};
 use crate::{Clients, Message, Receipt};
 
@@ -44,17 +39,8 @@ pub struct Teams {
 }
 
 impl Teams {
-    fn url_keys(&self) -> SecretKeys<'_> {
-        SecretKeys::new(["url_env", "url_file"], &self.url_env, &self.url_file)
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Mistake> {
-        self.url_keys().check_required()
-    }
-
-    /// Reads the address.
-    pub(crate) async fn url(&self, clients: &Clients) -> Result<(Url, Vec<Secret>), DeliveryError> {
-        self.url_keys().read_url(clients, Scheme::Encrypted).await
+    pub(crate) fn hook(&self) -> Hook<'_> {
+        Hook::new(&self.url_env, &self.url_file)
     }
 
     pub(crate) async fn deliver(
@@ -63,10 +49,7 @@ impl Teams {
         now: Timestamp,
         clients: &Clients,
     ) -> Result<Receipt, DeliveryError> {
-        let (url, secrets) = self.url(clients).await?;
-        let body = card(message).to_string().into_bytes();
-        let post = Post { url, headers: HeaderMap::new(), body, secrets: &secrets };
-        http::post(post, now, clients).await
+        self.hook().post(card(message), now, clients).await
     }
 }
 
