@@ -63,6 +63,9 @@ pub enum Reason {
     /// Another program, or an output that names the file by another path, holds its lock.
     #[error("file `{}` is locked by another writer", path.display())]
     Locked { path: PathBuf },
+    /// The time limit passed for a file. What was to be written may still be.
+    #[error("file `{}` does not answer within the time limit", path.display())]
+    Hangs { path: PathBuf },
     /// An attempt that nobody waits for any more still works on the file.
     #[error("an earlier attempt at file `{}` has not ended", path.display())]
     Busy { path: PathBuf },

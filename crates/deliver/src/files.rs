@@ -32,8 +32,8 @@ impl Files {
     /// Does work on a file when it is its turn.
     ///
     /// # Errors
-    /// Those of [`Reason::Busy`], [`Reason::Time`] and [`Reason::Interrupted`]; all can pass. After
-    /// [`Reason::Time`], the work may still be done.
+    /// [`Reason::Busy`], [`Reason::Hangs`] or [`Reason::Interrupted`]; all can pass. After
+    /// [`Reason::Hangs`], the work may still be done.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         path: &Path,
@@ -48,8 +48,8 @@ impl Files {
         } else {
             timeout_at(end, lock.lock_owned()).await.ok()
         };
-        let held =
-            held.ok_or_else(|| DeliveryError::retry(Reason::Busy { path: path.to_owned() }))?;
+        let failed = |reason: fn(PathBuf) -> Reason| DeliveryError::retry(reason(path.to_owned()));
+        let held = held.ok_or_else(|| failed(|path| Reason::Busy { path }))?;
         self.set_left(path, false);
         let task = tokio::task::spawn_blocking({
             let path = path.to_owned();
@@ -62,9 +62,9 @@ impl Files {
         let mut waiting = Waiting { files: self, path, task: task.abort_handle(), is_ended: false };
         let ended = timeout_at(end, task).await;
         waiting.is_ended = ended.is_ok();
-        let ended = ended.map_err(|_| DeliveryError::retry(Reason::Time))?;
+        let ended = ended.map_err(|_| failed(|path| Reason::Hangs { path }))?;
         // It panicked, or the runtime ends.
-        ended.map_err(|_| DeliveryError::retry(Reason::Interrupted { path: path.to_owned() }))
+        ended.map_err(|_| failed(|path| Reason::Interrupted { path }))
     }
 
     /// Returns the lock of a path, and whether the work that holds it was left.
@@ -155,7 +155,7 @@ pub(crate) mod tests {
         let limit = Duration::from_millis(20);
         let error =
             files.run(path, limit, move |_| receiver.recv().unwrap_err()).await.unwrap_err();
-        assert!(matches!(error.reason(), Reason::Time), "{error}");
+        assert!(matches!(error.reason(), Reason::Hangs { .. }), "{error}");
         let (lock, is_left) = files.turn(path);
         assert!(is_left);
         drop(sender);

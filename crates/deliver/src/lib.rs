@@ -23,6 +23,7 @@ mod http;
 #[cfg(test)]
 mod loopback;
 mod message;
+mod missing;
 mod output;
 mod pagerduty;
 mod policy;
@@ -45,6 +46,7 @@ pub use error::{ConfigError, DeliveryError, Reason};
 pub use file::FileOutput;
 pub use filter::{Filter, Findings};
 pub use message::{Detection, Entity, Message, RiskObject, Severity, State};
+pub use missing::MissingSecret;
 pub use output::{Output, Target};
 pub use pagerduty::PagerDuty;
 pub use policy::{LONGEST_BACKOFF, LONGEST_WAIT, MOST_ATTEMPTS, backoff, next_attempt};

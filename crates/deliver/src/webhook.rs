@@ -146,17 +146,7 @@ impl Webhook {
 
     /// Reads the secrets, and returns what a request needs but the message.
     pub(crate) async fn request(&self, clients: &Clients) -> Result<Request, DeliveryError> {
-        let mut secrets = Vec::new();
-        let url = match &self.url {
-            Some(url) => address::parse(url, Scheme::Any).map_err(|expected| {
-                DeliveryError::permanent(Reason::Secret { key: "url", expected })
-            })?,
-            None => {
-                let (url, parts) = self.url_keys().read_url(clients, Scheme::Any).await?;
-                secrets.extend(parts);
-                url
-            }
-        };
+        let (url, mut secrets) = self.address(clients).await?;
         let mut headers = HeaderMap::new();
         // Names and values were checked.
         for (name, value) in &self.headers {
@@ -167,12 +157,7 @@ impl Webhook {
             }
         }
         for (name, variable) in &self.headers_env {
-            let secret = secret::read_variable("headers_env", variable, clients)?;
-            let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
-                let expected = "a text in one line, for a header";
-                DeliveryError::permanent(Reason::Secret { key: "headers_env", expected })
-            })?;
-            value.set_sensitive(true);
+            let (value, secret) = secret_header(variable, clients)?;
             if let Ok(name) = HeaderName::try_from(name) {
                 headers.insert(name, value);
             }
@@ -182,6 +167,27 @@ impl Webhook {
         let signing = self.secret_keys().read(clients).await?;
         secrets.extend(signing.clone());
         Ok(Request { url, headers, signing, secrets })
+    }
+
+    /// Returns the errors of all secrets that cannot be read or used.
+    pub(crate) async fn check_secrets(&self, clients: &Clients) -> Vec<DeliveryError> {
+        let mut errors: Vec<DeliveryError> =
+            self.address(clients).await.err().into_iter().collect();
+        let variables = self.headers_env.values();
+        errors.extend(variables.filter_map(|variable| secret_header(variable, clients).err()));
+        errors.extend(self.secret_keys().read(clients).await.err());
+        errors
+    }
+
+    /// Returns the address, and what no error may repeat of it.
+    async fn address(&self, clients: &Clients) -> Result<(Url, Vec<Secret>), DeliveryError> {
+        let Some(url) = &self.url else {
+            return self.url_keys().read_url(clients, Scheme::Any).await;
+        };
+        let url = address::parse(url, Scheme::Any).map_err(|expected| {
+            DeliveryError::permanent(Reason::Secret { key: "url", expected })
+        })?;
+        Ok((url, Vec::new()))
     }
 
     pub(crate) async fn deliver(
@@ -218,6 +224,20 @@ pub(crate) struct Request {
     signing: Option<Secret>,
     /// What no error may repeat.
     secrets: Vec<Secret>,
+}
+
+/// Reads the value of a header from a variable.
+fn secret_header(
+    variable: &str,
+    clients: &Clients,
+) -> Result<(HeaderValue, Secret), DeliveryError> {
+    let secret = secret::read_variable("headers_env", variable, clients)?;
+    let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+        let expected = "a text in one line, for a header";
+        DeliveryError::permanent(Reason::Secret { key: "headers_env", expected })
+    })?;
+    value.set_sensitive(true);
+    Ok((value, secret))
 }
 
 /// Returns the password of a header for basic authentication, which a service decodes.

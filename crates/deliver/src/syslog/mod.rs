@@ -107,12 +107,12 @@ impl Syslog {
         let port = self.port.unwrap_or(if self.protocol == Protocol::Tls { 6514 } else { 514 });
         let peer = format!("{}:{port}", self.server);
         let failed = |error: std::io::Error| DeliveryError::network(&peer, error.to_string());
+        let connector = self.connector(clients).await?;
         let sent = clients.within(async {
             if self.protocol == Protocol::Udp {
                 return self.datagram(port, &text).await.map_err(failed);
             }
             let frame = format!("{} {text}", text.len());
-            let connector = self.connector(clients).await?;
             let mut stream = self.connect(port, clients).await.map_err(failed)?;
             let Some(connector) = connector else {
                 return send(&mut stream, frame.as_bytes()).await.map_err(failed);
@@ -125,7 +125,7 @@ impl Syslog {
         Ok(Receipt { detail: format!("sent to `{peer}`"), bytes: text.len() })
     }
 
-    /// Returns what encrypts; `None` if messages go unencrypted.
+    /// Returns what encrypts, within the time limit; `None` if messages go unencrypted.
     pub(crate) async fn connector(
         &self,
         clients: &Clients,
