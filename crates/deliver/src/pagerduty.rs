@@ -116,10 +116,6 @@ fn event(message: &Message, routing_key: &str) -> Value {
         "client": "Spilltrail",
         "payload": payload,
     });
-    if let Some(link) = message.link.as_ref().filter(|link| link.as_str().len() <= 2000) {
-        event["client_url"] = link.as_str().into();
-        event["links"] = json!([{"href": link.as_str(), "text": "Open the finding"}]);
-    }
     // Measured first: a finding can be much larger than what is left.
     let left = MOST_BYTES.saturating_sub(event.to_string().len());
     if message.finding.to_string().len() <= left {
@@ -171,8 +167,6 @@ pub(crate) mod tests {
             "event_action": "trigger",
             "dedup_key": "f-1",
             "client": "Spilltrail",
-            "client_url": "https://spilltrail.example/findings/f-1",
-            "links": [{"href": "https://spilltrail.example/findings/f-1", "text": "Open the finding"}],
             "payload": {
                 "summary": "[high] Keys made for mallory",
                 "source": "mallory",

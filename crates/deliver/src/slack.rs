@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
 
 use crate::error::DeliveryError;
 use crate::facts::facts;
@@ -27,8 +26,6 @@ const MOST_VALUE: usize = 1900;
 const MOST_FIELDS: usize = 10;
 /// The most characters of the text that notifications show.
 const MOST_TEXT: usize = 1000;
-/// The most characters of a link.
-const MOST_LINK: usize = 2000;
 
 const PLAIN: Place = Place { lines: false, escape, size: utf16_size };
 const PLAIN_LINES: Place = Place { lines: true, ..PLAIN };
@@ -82,27 +79,12 @@ fn blocks(message: &Message) -> Value {
     for fields in fields.chunks(MOST_FIELDS) {
         blocks.push(json!({"type": "section", "fields": fields}));
     }
-    if let Some(link) = message.link.as_ref().and_then(link) {
-        blocks.push(json!({"type": "context", "elements": [markup(link)]}));
-    }
     json!({
         "text": text::fit(&headline, MOST_TEXT, NOTIFICATION),
         "blocks": blocks,
         "unfurl_links": false,
         "unfurl_media": false,
     })
-}
-
-/// Returns a link in Slack's markup; `None` if it is too long.
-fn link(url: &Url) -> Option<String> {
-    let mut address = String::new();
-    for c in url.as_str().chars() {
-        match c {
-            '|' => address.push_str("%7C"),
-            c => escape(&mut address, c),
-        }
-    }
-    (utf16_size(&address) <= MOST_LINK).then(|| format!("<{address}|Open the finding>"))
 }
 
 fn escape(out: &mut String, c: char) {
@@ -158,9 +140,6 @@ pub(crate) mod tests {
                     field("ATT&amp;CK", "T1098, T1136.003"),
                     field("Finding", "f-1"),
                 ]},
-                {"type": "context", "elements": [
-                    {"type": "mrkdwn", "text": "<https://spilltrail.example/findings/f-1|Open the finding>", "verbatim": true},
-                ]},
             ],
             "unfurl_links": false,
             "unfurl_media": false,
@@ -174,7 +153,6 @@ pub(crate) mod tests {
             title: "<!channel> @here & <https://evil.example|AWS>".to_owned(),
             description: "a\n<@U123> `code` *bold*".to_owned(),
             id: "`*x*` <!here>".to_owned(),
-            link: Some("https://a.example/f?a=1&b=<x>|y".parse().unwrap()),
             ..example()
         };
         let blocks = blocks(&message);
@@ -189,10 +167,6 @@ pub(crate) mod tests {
             ),
             ("/blocks/1/text/text", "a\n&lt;@U123&gt; `code` *bold*"),
             ("/blocks/2/fields/8/text", "*Finding*\n`'*x*' &lt;!here&gt;`"),
-            (
-                "/blocks/3/elements/0/text",
-                "<https://a.example/f?a=1&amp;b=%3Cx%3E%7Cy|Open the finding>",
-            ),
         ] {
             assert_eq!(blocks.pointer(pointer).unwrap(), expected, "{pointer}");
         }
@@ -207,11 +181,9 @@ pub(crate) mod tests {
         for block in list {
             let most = if block["type"] == "header" { 150 } else { 3000 };
             texts.extend(block.get("text").map(|text| (text, most)));
-            for (key, most, size) in [("fields", 10, 2000), ("elements", 10, 3000)] {
-                let members = block[key].as_array().map(Vec::as_slice).unwrap_or_default();
-                assert!(members.len() <= most);
-                texts.extend(members.iter().map(|member| (member, size)));
-            }
+            let fields = block["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
+            assert!(fields.len() <= 10);
+            texts.extend(fields.iter().map(|field| (field, 2000)));
         }
         for (object, most) in texts {
             let kind = object.get("type").unwrap_or(&Value::Null);
@@ -220,10 +192,8 @@ pub(crate) mod tests {
             assert!(text.encode_utf16().count() <= most, "{}", text.len());
             assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
             let rest = text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
-            let is_ours = rest.starts_with('<') && rest.ends_with("|Open the finding>");
-            let rest = if is_ours { &rest[1..rest.len() - 1] } else { &rest };
             assert!(!rest.contains(['&', '<', '>']), "{text:?}");
-            if kind == "mrkdwn" && !is_ours {
+            if kind == "mrkdwn" {
                 assert_eq!(text.matches('`').count(), 2, "{text:?}");
                 assert_eq!(text.matches('\n').count(), 1, "{text:?}");
             }

@@ -224,9 +224,6 @@ fn body(message: &Message) -> String {
         let label = format!("{label}:");
         body.push_str(&format!("{label:<14} {}\n", text::fit(&value, MOST_VALUE, LINE)));
     }
-    if let Some(link) = &message.link {
-        body.push_str(&format!("{:<14} {link}\n", "Link:"));
-    }
     let description = text::fit(message.description.trim(), MOST_DESCRIPTION, LINES);
     if !description.is_empty() {
         body.push_str("\nDescription:\n");
@@ -290,7 +287,6 @@ pub(crate) mod tests {
             Entities:      user=mallory\n\
             ATT&CK:        T1098, T1136.003\n\
             Finding:       f-1\n\
-            Link:          https://spilltrail.example/findings/f-1\n\
             \n\
             Description:\n    mallory made access keys for bob\n";
         assert_eq!(formatted(&example()), expected.replace('\n', "\r\n"));
@@ -318,15 +314,15 @@ pub(crate) mod tests {
     fn texts_are_inert() {
         let message = Message {
             title: "a\r\nBcc: mallory@evil.example\r\n\r\nHello ü".to_owned(),
-            description: "one\n.\nLink: https://evil.example\r\nthree".to_owned(),
+            description: "one\n.\nState: https://evil.example\r\nthree".to_owned(),
             ..example()
         };
         let mail = formatted(&message);
         check_rules(&message);
-        assert!(!mail.contains("\nBcc:") && !mail.contains("\nLink: https://evil"), "{mail}");
+        assert!(!mail.contains("\nBcc:") && !mail.contains("\nState: https://evil"), "{mail}");
         assert!(
             body(&message).ends_with(
-                "Description:\n    one\n    .\n    Link: https://evil.example \n    three"
+                "Description:\n    one\n    .\n    State: https://evil.example \n    three"
             )
         );
     }

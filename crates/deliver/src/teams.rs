@@ -22,8 +22,6 @@ const MOST_TITLE: usize = 1000;
 const MOST_DESCRIPTION: usize = 8000;
 /// The most bytes of the value of a fact.
 const MOST_VALUE: usize = 1200;
-/// The most bytes of a link.
-const MOST_LINK: usize = 2000;
 
 const RUN: Place = Place { lines: false, escape, size: json_size };
 const RUN_LINES: Place = Place { lines: true, ..RUN };
@@ -71,18 +69,13 @@ fn card(message: &Message) -> Value {
         let value = text::fit(&value, MOST_VALUE, RUN);
         body.push(block(vec![bold(format!("{label}: ")), run(value)]));
     }
-    let mut content = json!({
+    let content = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
         "body": body,
     });
-    if let Some(link) = message.link.as_ref().filter(|link| link.as_str().len() <= MOST_LINK) {
-        content["actions"] = json!([
-            {"type": "Action.OpenUrl", "title": "Open the finding", "url": link.as_str()},
-        ]);
-    }
     json!({
         "type": "message",
         "attachments": [{
@@ -142,9 +135,6 @@ pub(crate) mod tests {
                         fact("Entities", "user=mallory"),
                         fact("ATT&CK", "T1098, T1136.003"),
                         fact("Finding", "f-1"),
-                    ],
-                    "actions": [
-                        {"type": "Action.OpenUrl", "title": "Open the finding", "url": "https://spilltrail.example/findings/f-1"},
                     ],
                 },
             }],
