@@ -1,7 +1,7 @@
 //! Why a message was not delivered, or a configuration cannot be used.
 //!
-//! No error holds a secret: addresses are named by their host, and what servers answer is cleaned
-//! first.
+//! Addresses are named by their host, and secrets are taken out of what servers answer
+//! (`redact`).
 
 use std::io;
 use std::path::PathBuf;

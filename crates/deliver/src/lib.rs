@@ -8,7 +8,8 @@
 //!
 //! - Texts of a log are inert: none breaks out of its place, mentions people, or is read as markup.
 //! - What is sent is smaller than the service's limits, whatever a finding has. Cut texts say so.
-//! - Secrets are in the environment or in files, and in no error and no debug output.
+//! - Secrets are in the environment or in files, and in no debug output. Errors repeat what a service
+//!   answers without them.
 
 mod address;
 mod clients;

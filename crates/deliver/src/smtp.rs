@@ -320,11 +320,9 @@ pub(crate) mod tests {
         let mail = formatted(&message);
         check_rules(&message);
         assert!(!mail.contains("\nBcc:") && !mail.contains("\nState: https://evil"), "{mail}");
-        assert!(
-            body(&message).ends_with(
-                "Description:\n    one\n    .\n    State: https://evil.example \n    three"
-            )
-        );
+        assert!(body(&message).ends_with(
+            "Description:\n    one\n    .\n    State: https://evil.example \n    three"
+        ));
     }
 
     /// Fails if a mail of any texts has other headers than ours, or lines that are too long.
