@@ -1,19 +1,21 @@
 //! What all deliveries share: connections, time limits, and the environment.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::error::{DeliveryError, Reason};
+use crate::files::Files;
 
-/// How long an attempt may take.
+/// How long each part of an attempt may take: each file that has a secret, and sending or writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Until a connection is there.
     pub connect: Duration,
-    /// Until the service answers, with the time for the connection.
+    /// Until the service answers, with the time for the connection, or the file is written or read.
     pub answer: Duration,
 }
 
@@ -30,6 +32,7 @@ type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct Clients {
     pub(crate) http: reqwest::Client,
     pub(crate) limits: Limits,
+    pub(crate) files: Files,
     environment: Environment,
 }
 
@@ -56,7 +59,7 @@ impl Clients {
         limits: Limits,
     ) -> Result<Self, ClientsError> {
         let http = Self::http(limits).build().map_err(ClientsError)?;
-        Ok(Self { http, limits, environment: Box::new(environment) })
+        Ok(Self { http, limits, files: Files::default(), environment: Box::new(environment) })
     }
 
     fn http(limits: Limits) -> reqwest::ClientBuilder {
@@ -83,6 +86,15 @@ impl Clients {
         waited.unwrap_or_else(|_| Err(DeliveryError::retry(Reason::Time)))
     }
 
+    /// Does work on a file, up to the time limit: see [`Files::run`].
+    pub(crate) async fn on_file<T: Send + 'static>(
+        &self,
+        path: &Path,
+        work: impl FnOnce(&Path) -> T + Send + 'static,
+    ) -> Result<T, DeliveryError> {
+        self.files.run(path, self.limits.answer, work).await
+    }
+
     /// Sets up what deliveries of a test share: no proxy, and these variables.
     #[cfg(test)]
     pub(crate) fn for_tests(variables: &[(&str, &str)]) -> Self {
@@ -93,6 +105,6 @@ impl Clients {
         let limits = Limits::default();
         let http = Self::http(limits).no_proxy().build().unwrap();
         let environment = Box::new(move |name: &str| variables.get(name).cloned());
-        Self { http, limits, environment }
+        Self { http, limits, files: Files::default(), environment }
     }
 }

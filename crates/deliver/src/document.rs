@@ -33,7 +33,6 @@ struct Document<'a> {
     detection: &'a Detection,
     time: Option<String>,
     techniques: &'a [String],
-    link: Option<&'a str>,
     /// Null in a shortened document.
     finding: &'a Value,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -63,7 +62,6 @@ fn write(message: &Message, shortened: bool) -> Vec<u8> {
         detection: &message.detection,
         time: message.time_text(),
         techniques: &message.techniques,
-        link: message.link.as_ref().map(url::Url::as_str),
         finding: &message.finding,
         shortened,
     };
@@ -101,7 +99,6 @@ fn shorten(message: &Message) -> Message {
         },
         time: message.time,
         techniques: message.techniques.iter().take(MOST_LISTED).map(|id| short(id)).collect(),
-        link: message.link.clone().filter(|link| link.as_str().len() <= 2000),
         finding: Value::Null,
     }
 }
@@ -120,7 +117,6 @@ mod tests {
             r#""entities":[{"field":"user","value":"mallory"}],"#,
             r#""detection":{"id":"det-1","name":"AWS Keys Made","type":"TTP"},"#,
             r#""time":"2023-11-14T22:13:20.250Z","techniques":["T1098","T1136.003"],"#,
-            r#""link":"https://spilltrail.example/findings/f-1","#,
             r#""finding":{"id":"f-1","result":{"count":3}}}"#,
         );
         assert_eq!(String::from_utf8(document(&example())).unwrap(), expected);

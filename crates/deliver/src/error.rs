@@ -1,7 +1,7 @@
 //! Why a message was not delivered, or a configuration cannot be used.
 //!
-//! No error holds a secret: addresses are named by their host, and what servers answer is cleaned
-//! first.
+//! Addresses are named by their host, and secrets are taken out of what servers answer
+//! (`redact`).
 
 use std::io;
 use std::path::PathBuf;
@@ -60,9 +60,18 @@ pub enum Reason {
     /// A file cannot be written.
     #[error("file `{}` cannot be written: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    /// Another program holds the lock of a file.
-    #[error("file `{}` is locked by another program", path.display())]
+    /// Another program, or an output that names the file by another path, holds its lock.
+    #[error("file `{}` is locked by another writer", path.display())]
     Locked { path: PathBuf },
+    /// The time limit passed for a file. What was to be written may still be.
+    #[error("file `{}` does not answer within the time limit", path.display())]
+    Hangs { path: PathBuf },
+    /// An attempt that nobody waits for any more still works on the file.
+    #[error("an earlier attempt at file `{}` has not ended", path.display())]
+    Busy { path: PathBuf },
+    /// The work on a file ended without a result.
+    #[error("the work on file `{}` was interrupted", path.display())]
+    Interrupted { path: PathBuf },
 }
 
 /// What is wrong with the configuration of an output.

@@ -1,9 +1,9 @@
 //! Files: a line of JSON for each message.
 //!
 //! The file is opened for each message, so that a program that rotates it by renaming needs no signal,
-//! and is on the disk before a message counts as delivered. Lines are whole: a lock keeps other writers
-//! of ours away, a write that fails is taken back, and one that a stop cut short is ended before the
-//! next.
+//! and is on the disk before a message counts as delivered. Lines are whole: messages of this process
+//! take turns ([`Files`](crate::files::Files)), a lock keeps other programs of ours away, a write that
+//! fails is taken back, and one that a stop cut short is ended before the next.
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -43,11 +43,7 @@ impl FileOutput {
         let mut line = document::document(message);
         line.push(b'\n');
         let bytes = line.len();
-        let path = self.path.clone();
-        let task = tokio::task::spawn_blocking(move || append(&path, &line));
-        // A file can be on a server that is gone.
-        let appended = clients.within(async { Ok(task.await) }).await?;
-        let appended = appended.unwrap_or_else(|error| Err(Failure::File(io::Error::other(error))));
+        let appended = clients.on_file(&self.path, move |path| append(path, &line)).await?;
         let path = self.path.clone();
         match appended {
             Ok(()) => Ok(Receipt { detail: format!("appended to `{}`", path.display()), bytes }),
@@ -72,7 +68,7 @@ impl From<io::Error> for Failure {
 
 /// Appends a line to the file, and waits until it is on the disk.
 fn append(path: &Path, line: &[u8]) -> Result<(), Failure> {
-    let mut file = open(path)?;
+    let Opened { mut file, is_locked } = open(path)?;
     let length = file.metadata()?.len();
     if length == 0 {
         // It may be new, or left by an attempt that ended here.
@@ -83,20 +79,47 @@ fn append(path: &Path, line: &[u8]) -> Result<(), Failure> {
         text.push(b'\n');
     }
     text.extend_from_slice(line);
-    let written = file.write_all(&text).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        // What was written of the line is taken back, as far as the disk lets it. If another program
-        // made the file shorter, nothing is.
-        if file.metadata().is_ok_and(|metadata| metadata.len() > length) {
-            let _ = file.set_len(length);
+    let (written, result) = write(&mut file, &text);
+    result.and_then(|()| file.sync_all()).map_err(|error| {
+        if is_locked {
+            take_back(&file, length, written);
         }
-        return Err(error.into());
+        error.into()
+    })
+}
+
+/// Writes a text. Returns how many bytes of it were written, also if it fails.
+fn write(file: &mut impl Write, text: &[u8]) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while written < text.len() {
+        match file.write(&text[written..]) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(bytes) => written += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Err(error)),
+        }
     }
-    Ok(())
+    (written, Ok(()))
+}
+
+/// Takes back what was written after `length`, as far as the disk lets it. If the file has another
+/// length than that makes, another program wrote or removed something, and nothing is taken back: the
+/// next attempt ends the line.
+fn take_back(file: &File, length: u64, written: usize) {
+    if file.metadata().is_ok_and(|metadata| metadata.len() == length + written as u64) {
+        let _ = file.set_len(length);
+    }
+}
+
+/// A file that is open.
+struct Opened {
+    file: File,
+    /// False if the file system has no locks, so that others may write meanwhile.
+    is_locked: bool,
 }
 
 /// Opens and locks the file that is at the path.
-fn open(path: &Path) -> Result<File, Failure> {
+fn open(path: &Path) -> Result<Opened, Failure> {
     for _ in 0..MOST_OPENINGS {
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => {}
@@ -106,17 +129,17 @@ fn open(path: &Path) -> Result<File, Failure> {
             Err(error) => return Err(error.into()),
         }
         let file = options().open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
+        let is_locked = match file.try_lock() {
+            Ok(()) => true,
             Err(TryLockError::WouldBlock) => return Err(Failure::Locked),
             // Some network file systems have no locks. Then whoever shares the file takes care.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => false,
             Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
+        };
         // A program that rotates may have moved the file away before it was locked.
         let opened = file.metadata()?;
         if std::fs::metadata(path).is_ok_and(|there| is_same(&there, &opened)) {
-            return Ok(file);
+            return Ok(Opened { file, is_locked });
         }
     }
     Err(io::Error::other("it is moved away again and again").into())
@@ -170,6 +193,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
 
     use super::*;
     use crate::message::tests::example;
@@ -221,31 +245,56 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_writers_leave_whole_lines() {
+    async fn messages_at_once_take_turns() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("f");
-        let threads: Vec<_> = (0..4)
-            .map(|thread| {
-                let path = path.clone();
-                std::thread::spawn(move || {
-                    let line = format!("{}\n", thread.to_string().repeat(10_000));
-                    let mut written = 0;
-                    while written < 10 {
-                        match append(&path, line.as_bytes()) {
-                            Ok(()) => written += 1,
-                            Err(Failure::Locked) => std::thread::yield_now(),
-                            Err(Failure::File(error)) => panic!("{error}"),
-                        }
-                    }
-                })
+        let output = Arc::new(FileOutput { path: folder.path().join("f") });
+        let clients = Arc::new(Clients::for_tests(&[]));
+        let messages: Vec<Message> = (0..50)
+            .map(|id| Message {
+                id: id.to_string(),
+                description: id.to_string().repeat(10_000),
+                ..example()
             })
             .collect();
-        for thread in threads {
-            thread.join().unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for message in messages.clone() {
+            let (output, clients) = (Arc::clone(&output), Arc::clone(&clients));
+            tasks.spawn(async move { output.deliver(&message, &clients).await });
         }
-        let lines = lines(&path);
-        assert_eq!(lines.len(), 40);
-        assert!(lines.iter().all(|line| *line == line[..1].repeat(10_000)));
+        for result in tasks.join_all().await {
+            result.unwrap();
+        }
+        let expected: Vec<String> = messages.iter().map(document).collect();
+        assert!(lines(&output.path) == expected, "each once, whole, and in order");
+    }
+
+    #[test]
+    fn only_what_was_written_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        // What is there after a write of `bb` to `aa\n` failed.
+        for (there, written, expected) in [
+            ("aa\nbb", 2, "aa\n"),
+            ("aa\n", 0, "aa\n"),
+            ("aa\nbbcc\n", 2, "aa\nbbcc\n"),
+            ("aa\ncc\n", 0, "aa\ncc\n"),
+            ("", 2, ""),
+        ] {
+            fs::write(&path, there).unwrap();
+            take_back(&options().open(&path).unwrap(), 3, written);
+            assert_eq!(fs::read_to_string(&path).unwrap(), expected, "{there:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_known_how_much_was_written() {
+        let mut room = [0; 4];
+        let (written, result) = write(&mut &mut room[..], b"abcdef");
+        assert_eq!((written, result.unwrap_err().kind()), (4, io::ErrorKind::WriteZero));
+        let mut text = Vec::new();
+        let (written, result) = write(&mut text, b"abc");
+        result.unwrap();
+        assert_eq!((written, text.as_slice()), (3, &b"abc"[..]));
     }
 
     #[tokio::test]
@@ -258,7 +307,7 @@ mod tests {
         for (path, part) in [
             (folder.path().join("none/f"), "cannot be written"),
             (folder.path().to_owned(), "it is not a regular file"),
-            (locked, "is locked by another program"),
+            (locked, "is locked by another writer"),
         ] {
             let error = FileOutput { path }.deliver(&example(), &clients).await.unwrap_err();
             assert!(error.to_string().contains(part), "{error}");

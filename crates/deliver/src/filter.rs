@@ -20,7 +20,8 @@ pub struct Filter {
     /// Names or ids of detections; `*` stands for any text, and case does not matter. By default, every
     /// detection.
     pub detections: Vec<String>,
-    /// What happened to a finding: `new`, `changed`, `withdrawn`. By default, all of them.
+    /// What happened to a finding: `new`, `changed`, `withdrawn`. By default, all of them. With or
+    /// without `withdrawn`, a withdrawal goes where the finding went.
     pub states: Vec<State>,
 }
 
@@ -67,13 +68,20 @@ impl Filter {
                 "name `new`, `changed` or `withdrawn`, or remove the key for all of them",
             ));
         }
+        if self.states.iter().all(|state| *state == State::Withdrawn) {
+            return Err(Mistake::new(
+                "`states` has only `withdrawn`, so that nothing is delivered",
+                "add `new` or `changed`: a withdrawal goes only where the finding went, and there \
+                 always",
+            ));
+        }
         if self.detections.is_empty() {
             return Err(Mistake::new(
                 "`detections` is empty, so that nothing is delivered",
                 "name detections, such as `AWS *`, or remove the key for all of them",
             ));
         }
-        if self.detections.iter().any(String::is_empty) {
+        if self.detections.iter().any(|name| name.trim().is_empty()) {
             return Err(Mistake::new(
                 "a name in `detections` is empty",
                 "give a name or an id, in which `*` stands for any text",
@@ -168,6 +176,11 @@ mod tests {
     fn filters_that_take_nothing_are_mistakes() {
         for (keys, message) in [
             ("states = []", "`states` is empty, so that nothing is delivered"),
+            (
+                "states = ['withdrawn', 'withdrawn']",
+                "`states` has only `withdrawn`, so that nothing is delivered",
+            ),
+            ("detections = [' ']", "a name in `detections` is empty"),
             ("detections = []", "`detections` is empty, so that nothing is delivered"),
             ("detections = ['']", "a name in `detections` is empty"),
         ] {

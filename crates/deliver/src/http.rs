@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use url::Url;
 
 use crate::error::{DeliveryError, Reason};
+use crate::redact::redact;
 use crate::secret::Secret;
 use crate::{Clients, Receipt, address, text};
 
@@ -43,18 +44,17 @@ pub(crate) async fn post(
 ) -> Result<Receipt, DeliveryError> {
     let peer = address::peer(&post.url);
     let bytes = post.body.len();
-    let secrets: Vec<&str> = post.secrets.iter().flat_map(Secret::with_words).collect();
     let mut headers = post.headers;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let request = clients.http.post(post.url).headers(headers).body(post.body);
     let sent = clients
-        .within(async { request.send().await.map_err(|error| failed(error, &peer, &secrets)) });
+        .within(async { request.send().await.map_err(|error| failed(error, &peer, post.secrets)) });
     let mut response = sent.await?;
     let status = response.status().as_u16();
     let after = response.headers().get(RETRY_AFTER).and_then(|value| wait(value, now));
     // What was accepted is delivered, whatever becomes of the rest of the answer.
     let answer = read(&mut response).await;
-    let answer = text::fit(&text::redact(&answer, &secrets), MOST_QUOTED, text::LINE);
+    let answer = text::fit(&redact(&answer, post.secrets), MOST_QUOTED, text::LINE);
     match judge(status) {
         Verdict::Delivered => Ok(Receipt { detail: format!("`{peer}` answered {status}"), bytes }),
         Verdict::Retry => {
@@ -108,7 +108,7 @@ async fn read(response: &mut reqwest::Response) -> String {
 }
 
 /// Returns the error of a request that got no answer.
-fn failed(error: reqwest::Error, peer: &str, secrets: &[&str]) -> DeliveryError {
+fn failed(error: reqwest::Error, peer: &str, secrets: &[Secret]) -> DeliveryError {
     if error.is_timeout() {
         return DeliveryError::retry(Reason::Time);
     }
@@ -120,7 +120,7 @@ fn failed(error: reqwest::Error, peer: &str, secrets: &[&str]) -> DeliveryError 
         detail.push_str(&format!(": {cause}"));
         source = cause.source();
     }
-    let detail = text::fit(&text::redact(&detail, secrets), MOST_QUOTED, text::LINE);
+    let detail = text::fit(&redact(&detail, secrets), MOST_QUOTED, text::LINE);
     let reason = Reason::Network { peer: peer.to_owned(), detail };
     if is_permanent { DeliveryError::permanent(reason) } else { DeliveryError::retry(reason) }
 }
@@ -169,7 +169,7 @@ pub(crate) mod tests {
 
     async fn send(server: &Server, clients: &Clients) -> Result<Receipt, DeliveryError> {
         let url: Url = format!("{}/s3cret?a=b", server.url()).parse().unwrap();
-        let secrets = [Secret::for_tests("Key s3cret")];
+        let secrets = [Secret::new("Key s3cret".to_owned())];
         let request =
             Post { url, headers: HeaderMap::new(), body: b"{}".to_vec(), secrets: &secrets };
         post(request, Timestamp::from_second(NOW).unwrap(), clients).await

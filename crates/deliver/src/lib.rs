@@ -8,7 +8,8 @@
 //!
 //! - Texts of a log are inert: none breaks out of its place, mentions people, or is read as markup.
 //! - What is sent is smaller than the service's limits, whatever a finding has. Cut texts say so.
-//! - Secrets are in the environment or in files, and in no error and no debug output.
+//! - Secrets are in the environment or in files, and in no debug output. Errors repeat what a service
+//!   answers without them.
 
 mod address;
 mod clients;
@@ -16,16 +17,20 @@ mod document;
 mod error;
 mod facts;
 mod file;
+mod files;
 mod filter;
+mod hook;
 mod http;
 #[cfg(test)]
 mod loopback;
 mod message;
+mod missing;
 mod output;
 mod pagerduty;
 mod policy;
 #[cfg(test)]
 mod properties;
+mod redact;
 mod secret;
 mod slack;
 mod smtp;
@@ -42,6 +47,7 @@ pub use error::{ConfigError, DeliveryError, Reason};
 pub use file::FileOutput;
 pub use filter::{Filter, Findings};
 pub use message::{Detection, Entity, Message, RiskObject, Severity, State};
+pub use missing::MissingSecret;
 pub use output::{Output, Target};
 pub use pagerduty::PagerDuty;
 pub use policy::{LONGEST_BACKOFF, LONGEST_WAIT, MOST_ATTEMPTS, backoff, next_attempt};
@@ -117,5 +123,35 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_hangs_holds_one_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        std::fs::write(&path, "https://127.0.0.1:1/").unwrap();
+        let shown = path.display();
+        let server = "server = 'localhost', port = 1";
+        let mail = "from = 'a@b.example', to = ['c@b.example'], user = 'u'";
+        for target in [
+            format!("file = {{ path = '{shown}' }}"),
+            format!("slack = {{ url_file = '{shown}' }}"),
+            format!("teams = {{ url_file = '{shown}' }}"),
+            format!("pagerduty = {{ routing_key_file = '{shown}' }}"),
+            format!("webhook = {{ url = 'https://127.0.0.1:1/', secret_file = '{shown}' }}"),
+            format!("smtp = {{ {server}, {mail}, password_file = '{shown}' }}"),
+            format!("syslog = {{ {server}, protocol = 'tls', ca_file = '{shown}' }}"),
+        ] {
+            let clients = Clients::for_tests(&[]);
+            let output: Output = toml::from_str(&format!("name = 'a'\n{target}")).unwrap();
+            let hanging = files::tests::hang(&clients, &path).await;
+            let now = Timestamp::UNIX_EPOCH;
+            let error = deliver(&output, &example(), now, &clients).await.unwrap_err();
+            assert!(error.is_retry(), "{target}");
+            let expected = format!("an earlier attempt at file `{shown}` has not ended");
+            assert_eq!(error.to_string(), expected, "{target}");
+            drop(hanging);
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "https://127.0.0.1:1/");
     }
 }

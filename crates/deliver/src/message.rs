@@ -5,7 +5,6 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::Url;
 
 /// One message about one finding.
 ///
@@ -40,8 +39,6 @@ pub struct Message {
     pub time: Option<f64>,
     /// Ids of ATT&CK techniques.
     pub techniques: Vec<String>,
-    /// Where a person sees the finding; `None` if the server has no address for people.
-    pub link: Option<Url>,
     /// The whole finding, as `docs/schema/finding.schema.json` describes it.
     pub finding: Value,
 }
@@ -193,7 +190,6 @@ pub(crate) mod tests {
             },
             time: Some(1_700_000_000.25),
             techniques: vec!["T1098".to_owned(), "T1136.003".to_owned()],
-            link: Some("https://spilltrail.example/findings/f-1".parse().unwrap()),
             finding: serde_json::json!({"id": "f-1", "result": {"count": 3}}),
         }
     }

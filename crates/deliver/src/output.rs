@@ -9,7 +9,7 @@ use crate::smtp::Smtp;
 use crate::syslog::Syslog;
 use crate::teams::Teams;
 use crate::webhook::Webhook;
-use crate::{Clients, ConfigError, DeliveryError, Filter};
+use crate::{ConfigError, Filter};
 
 /// The most characters of the name of an output.
 const MOST_NAME: usize = 64;
@@ -160,8 +160,8 @@ impl Output {
     pub fn check(&self) -> Result<(), ConfigError> {
         let target = || match &self.target {
             Target::Webhook(webhook) => webhook.check(),
-            Target::Slack(slack) => slack.check(),
-            Target::Teams(teams) => teams.check(),
+            Target::Slack(slack) => slack.hook().check(),
+            Target::Teams(teams) => teams.hook().check(),
             Target::PagerDuty(pagerduty) => pagerduty.check(),
             Target::Syslog(syslog) => syslog.check(),
             Target::File(file) => file.check(),
@@ -170,23 +170,6 @@ impl Output {
         let checked =
             check_name(&self.name).and_then(|()| self.filter.check()).and_then(|()| target());
         checked.map_err(|mistake| mistake.of(&self.name))
-    }
-
-    /// Reads every secret that a delivery needs, and forgets it: a server that starts can tell what is
-    /// missing before there is a finding.
-    ///
-    /// # Errors
-    /// Those of a delivery whose secrets cannot be read or used.
-    pub async fn check_secrets(&self, clients: &Clients) -> Result<(), DeliveryError> {
-        match &self.target {
-            Target::Webhook(webhook) => webhook.request(clients).await.map(drop),
-            Target::Slack(slack) => slack.url(clients).await.map(drop),
-            Target::Teams(teams) => teams.url(clients).await.map(drop),
-            Target::PagerDuty(pagerduty) => pagerduty.key().read_required(clients).await.map(drop),
-            Target::Syslog(syslog) => syslog.connector().await.map(drop),
-            Target::File(_) => Ok(()),
-            Target::Smtp(smtp) => smtp.password().read(clients).await.map(drop),
-        }
     }
 }
 
@@ -364,35 +347,5 @@ mod tests {
         let shown = format!("{:?}", parse(text).unwrap());
         assert!(!shown.contains("s3cret"), "{shown}");
         assert!(shown.contains("a.example") && shown.contains("TOKEN"), "{shown}");
-    }
-
-    #[tokio::test]
-    async fn secrets_are_checked() {
-        let clients = Clients::for_tests(&[("URL", "https://a.example/"), ("KEY", "k3y")]);
-        let mail = "server = 'm', from = 'a@b.example', to = ['c@b.example'], user = 'u'";
-        let mail = |key: &str| format!("smtp = {{ {mail}, password_env = '{key}' }}");
-        for (text, is_good) in [
-            ("slack = { url_env = 'URL' }", true),
-            ("slack = { url_env = 'KEY' }", false),
-            ("teams = { url_env = 'URL' }", true),
-            ("teams = { url_file = '/none' }", false),
-            ("pagerduty = { routing_key_env = 'KEY' }", true),
-            ("pagerduty = { routing_key_env = 'NONE' }", false),
-            (
-                "webhook = { url_env = 'URL', secret_env = 'KEY', headers_env = { X = 'KEY' } }",
-                true,
-            ),
-            ("webhook = { url_env = 'NONE' }", false),
-            ("webhook = { url_env = 'URL', secret_env = 'NONE' }", false),
-            ("webhook = { url_env = 'URL', headers_env = { X = 'NONE' } }", false),
-            ("syslog = { server = 'a.example' }", true),
-            ("syslog = { server = 'a', protocol = 'tls', ca_file = '/none' }", false),
-            ("file = { path = '/f' }", true),
-            (&mail("KEY"), true),
-            (&mail("NONE"), false),
-        ] {
-            let output = parse(&format!("name = 'a'\n{text}")).unwrap();
-            assert_eq!(output.check_secrets(&clients).await.is_ok(), is_good, "{text}");
-        }
     }
 }

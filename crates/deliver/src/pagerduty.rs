@@ -116,10 +116,6 @@ fn event(message: &Message, routing_key: &str) -> Value {
         "client": "Spilltrail",
         "payload": payload,
     });
-    if let Some(link) = message.link.as_ref().filter(|link| link.as_str().len() <= 2000) {
-        event["client_url"] = link.as_str().into();
-        event["links"] = json!([{"href": link.as_str(), "text": "Open the finding"}]);
-    }
     // Measured first: a finding can be much larger than what is left.
     let left = MOST_BYTES.saturating_sub(event.to_string().len());
     if message.finding.to_string().len() <= left {
@@ -162,6 +158,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::loopback::{Answer, Server};
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     #[test]
     fn shape() {
@@ -170,8 +167,6 @@ pub(crate) mod tests {
             "event_action": "trigger",
             "dedup_key": "f-1",
             "client": "Spilltrail",
-            "client_url": "https://spilltrail.example/findings/f-1",
-            "links": [{"href": "https://spilltrail.example/findings/f-1", "text": "Open the finding"}],
             "payload": {
                 "summary": "[high] Keys made for mallory",
                 "source": "mallory",
@@ -255,7 +250,7 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn events_are_posted() {
-        let answer = r#"{"status":"invalid event","message":"k3y-1 is wrong"}"#;
+        let answer = r#"{"status":"invalid event","message":"k3y-1 (K3Y-1) is wrong"}"#;
         let server =
             Server::start(vec![Answer::new(202, "", "{}"), Answer::new(400, "", answer)]).await;
         let keys = format!("routing_key_env = 'KEY'\nurl = '{}/v2/enqueue'", server.url());
@@ -267,6 +262,7 @@ pub(crate) mod tests {
         assert_eq!(server.requests().await[0].json(), event(&example(), "k3y-1"));
         let error = pagerduty.deliver(&example(), now, &clients).await.unwrap_err();
         assert!(!error.is_retry());
-        assert!(error.to_string().contains("[secret] is wrong"), "{error}");
+        assert!(error.to_string().contains("[secret] ([secret]) is wrong"), "{error}");
+        assert_no_secret(&error, &["k3y-1"]);
     }
 }

@@ -53,16 +53,9 @@ fn message() -> impl Strategy<Value = Message> {
     let lists = (vec(entity, 0..20), vec(object, 0..20), vec(text(), 0..20));
     let severity = prop::sample::select(Severity::ALL.to_vec());
     let state = prop::sample::select(vec![State::New, State::Changed, State::Withdrawn]);
-    let link = prop::option::of(text());
-    (texts, lists, severity, state, any::<Option<f64>>(), link).prop_map(
-        |(texts, (entities, risk_objects, techniques), severity, state, time, link)| {
+    (texts, lists, severity, state, any::<Option<f64>>()).prop_map(
+        |(texts, (entities, risk_objects, techniques), severity, state, time)| {
             let (delivery, id, title, description, detection_id, name, detection_type) = texts;
-            let link = link.map(|path| {
-                let mut link = url::Url::parse("https://spilltrail.example/").unwrap();
-                link.set_path(&path);
-                link.set_query(Some(&path));
-                link
-            });
             Message {
                 finding: serde_json::json!({"a": description.clone(), "b": title.clone()}),
                 delivery,
@@ -78,7 +71,6 @@ fn message() -> impl Strategy<Value = Message> {
                 detection: Detection { id: detection_id, name, detection_type },
                 time,
                 techniques,
-                link,
             }
         },
     )
@@ -105,8 +97,6 @@ fn the_largest_messages_keep_the_rules() {
         let text = || part.repeat(60_000);
         let entity = Entity { field: text(), value: text() };
         let object = RiskObject { object_type: text(), value: text(), score: u32::MAX };
-        let mut link = url::Url::parse("https://spilltrail.example/").unwrap();
-        link.set_query(Some(&"&".repeat(1970)));
         check_rules(&Message {
             delivery: text(),
             id: text(),
@@ -121,7 +111,6 @@ fn the_largest_messages_keep_the_rules() {
             detection: Detection { id: text(), name: text(), detection_type: text() },
             time: Some(1_700_000_000.0),
             techniques: vec![text(); 20],
-            link: Some(link),
             finding: text().into(),
         });
     }

@@ -4,15 +4,15 @@
 //! so that configurations can be shown, stored and shared.
 
 use std::fmt;
-use std::io;
+use std::fs::{File, metadata};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use tokio::io::AsyncReadExt;
 use url::Url;
 
 use crate::error::{DeliveryError, Reason};
 use crate::output::Mistake;
-use crate::{Clients, address};
+use crate::{Clients, address, redact};
 
 /// The most bytes of a file with a secret.
 const MOST_BYTES: u64 = 64 << 10;
@@ -22,20 +22,13 @@ const MOST_BYTES: u64 = 64 << 10;
 pub(crate) struct Secret(String);
 
 impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// Returns the secret, for the one place that sends it or signs with it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
-    }
-
-    #[cfg(test)]
-    pub(crate) fn for_tests(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// Returns the secret and the words in it, such as the token of `Bearer token`: a service that
-    /// repeats a secret may repeat only a part.
-    pub(crate) fn with_words(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.expose()).chain(self.0.split_whitespace())
     }
 }
 
@@ -113,9 +106,7 @@ impl<'a> SecretKeys<'a> {
             return read_variable(variable_key, name, clients).map(Some);
         }
         let Some(path) = self.file else { return Ok(None) };
-        // A file can be on a server that is gone.
-        let reading = clients.within(async { Ok(read_file(path).await) });
-        let text = reading.await?.map_err(|source| {
+        let text = clients.on_file(path, read_file).await?.map_err(|source| {
             DeliveryError::retry(Reason::SecretFile {
                 key: file_key,
                 path: path.to_owned(),
@@ -135,8 +126,8 @@ impl<'a> SecretKeys<'a> {
         })
     }
 
-    /// Reads a secret that is an address. Also returns what no error may repeat: the address, its path
-    /// and its query.
+    /// Reads a secret that is an address. Also returns what no error may repeat: the address and its
+    /// parts.
     pub(crate) async fn read_url(
         self,
         clients: &Clients,
@@ -148,9 +139,9 @@ impl<'a> SecretKeys<'a> {
             let key = if self.variable.is_some() { variable } else { file };
             DeliveryError::permanent(Reason::Secret { key, expected })
         })?;
-        let parts = std::iter::once(url.path()).chain(url.query());
-        let parts: Vec<Secret> = parts.map(|part| Secret(part.to_owned())).collect();
-        Ok((url, std::iter::once(secret).chain(parts).collect()))
+        let mut secrets = redact::parts(&url);
+        secrets.push(secret);
+        Ok((url, secrets))
     }
 }
 
@@ -181,14 +172,14 @@ pub(crate) fn read_variable(
 }
 
 /// Reads a small file that is not empty, without the white space around its text.
-pub(crate) async fn read_file(path: &Path) -> io::Result<String> {
+pub(crate) fn read_file(path: &Path) -> io::Result<String> {
     let other = |message| io::Error::new(io::ErrorKind::InvalidData, message);
     // Opening a pipe would wait for whoever writes to it.
-    if !tokio::fs::metadata(path).await?.is_file() {
+    if !metadata(path)?.is_file() {
         return Err(other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
-    tokio::fs::File::open(path).await?.take(MOST_BYTES + 1).read_to_end(&mut bytes).await?;
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(other("it is too large for a secret"));
     }
@@ -200,8 +191,16 @@ pub(crate) async fn read_file(path: &Path) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Fails if an error shows one of the secrets, in any case of its letters.
+    pub(crate) fn assert_no_secret(error: &DeliveryError, secrets: &[&str]) {
+        let shown = format!("{error} {error:?}").to_lowercase();
+        for secret in secrets {
+            assert!(!shown.contains(&secret.to_lowercase()), "{secret}: {shown}");
+        }
+    }
 
     fn keys<'a>(variable: &'a Option<String>, file: &'a Option<PathBuf>) -> SecretKeys<'a> {
         SecretKeys::new(["key_env", "key_file"], variable, file)

@@ -7,17 +7,12 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
 
-use crate::address::Scheme;
 use crate::error::DeliveryError;
 use crate::facts::facts;
-use crate::http::{self, Post};
-use crate::output::Mistake;
-use crate::secret::{Secret, SecretKeys};
+use crate::hook::Hook;
 use crate::text::{self, Place, utf16_size};
 use crate::{Clients, Message, Receipt};
 
@@ -31,8 +26,6 @@ const MOST_VALUE: usize = 1900;
 const MOST_FIELDS: usize = 10;
 /// The most characters of the text that notifications show.
 const MOST_TEXT: usize = 1000;
-/// The most characters of a link.
-const MOST_LINK: usize = 2000;
 
 const PLAIN: Place = Place { lines: false, escape, size: utf16_size };
 const PLAIN_LINES: Place = Place { lines: true, ..PLAIN };
@@ -50,17 +43,8 @@ pub struct Slack {
 }
 
 impl Slack {
-    fn url_keys(&self) -> SecretKeys<'_> {
-        SecretKeys::new(["url_env", "url_file"], &self.url_env, &self.url_file)
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Mistake> {
-        self.url_keys().check_required()
-    }
-
-    /// Reads the address.
-    pub(crate) async fn url(&self, clients: &Clients) -> Result<(Url, Vec<Secret>), DeliveryError> {
-        self.url_keys().read_url(clients, Scheme::Encrypted).await
+    pub(crate) fn hook(&self) -> Hook<'_> {
+        Hook::new(&self.url_env, &self.url_file)
     }
 
     pub(crate) async fn deliver(
@@ -69,10 +53,7 @@ impl Slack {
         now: Timestamp,
         clients: &Clients,
     ) -> Result<Receipt, DeliveryError> {
-        let (url, secrets) = self.url(clients).await?;
-        let body = blocks(message).to_string().into_bytes();
-        let post = Post { url, headers: HeaderMap::new(), body, secrets: &secrets };
-        http::post(post, now, clients).await
+        self.hook().post(blocks(message), now, clients).await
     }
 }
 
@@ -98,27 +79,12 @@ fn blocks(message: &Message) -> Value {
     for fields in fields.chunks(MOST_FIELDS) {
         blocks.push(json!({"type": "section", "fields": fields}));
     }
-    if let Some(link) = message.link.as_ref().and_then(link) {
-        blocks.push(json!({"type": "context", "elements": [markup(link)]}));
-    }
     json!({
         "text": text::fit(&headline, MOST_TEXT, NOTIFICATION),
         "blocks": blocks,
         "unfurl_links": false,
         "unfurl_media": false,
     })
-}
-
-/// Returns a link in Slack's markup; `None` if it is too long.
-fn link(url: &Url) -> Option<String> {
-    let mut address = String::new();
-    for c in url.as_str().chars() {
-        match c {
-            '|' => address.push_str("%7C"),
-            c => escape(&mut address, c),
-        }
-    }
-    (utf16_size(&address) <= MOST_LINK).then(|| format!("<{address}|Open the finding>"))
 }
 
 fn escape(out: &mut String, c: char) {
@@ -153,6 +119,7 @@ pub(crate) mod tests {
     use crate::State;
     use crate::loopback::{Answer, Server};
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     #[test]
     fn shape() {
@@ -173,9 +140,6 @@ pub(crate) mod tests {
                     field("ATT&amp;CK", "T1098, T1136.003"),
                     field("Finding", "f-1"),
                 ]},
-                {"type": "context", "elements": [
-                    {"type": "mrkdwn", "text": "<https://spilltrail.example/findings/f-1|Open the finding>", "verbatim": true},
-                ]},
             ],
             "unfurl_links": false,
             "unfurl_media": false,
@@ -189,7 +153,6 @@ pub(crate) mod tests {
             title: "<!channel> @here & <https://evil.example|AWS>".to_owned(),
             description: "a\n<@U123> `code` *bold*".to_owned(),
             id: "`*x*` <!here>".to_owned(),
-            link: Some("https://a.example/f?a=1&b=<x>|y".parse().unwrap()),
             ..example()
         };
         let blocks = blocks(&message);
@@ -204,10 +167,6 @@ pub(crate) mod tests {
             ),
             ("/blocks/1/text/text", "a\n&lt;@U123&gt; `code` *bold*"),
             ("/blocks/2/fields/8/text", "*Finding*\n`'*x*' &lt;!here&gt;`"),
-            (
-                "/blocks/3/elements/0/text",
-                "<https://a.example/f?a=1&amp;b=%3Cx%3E%7Cy|Open the finding>",
-            ),
         ] {
             assert_eq!(blocks.pointer(pointer).unwrap(), expected, "{pointer}");
         }
@@ -222,11 +181,9 @@ pub(crate) mod tests {
         for block in list {
             let most = if block["type"] == "header" { 150 } else { 3000 };
             texts.extend(block.get("text").map(|text| (text, most)));
-            for (key, most, size) in [("fields", 10, 2000), ("elements", 10, 3000)] {
-                let members = block[key].as_array().map(Vec::as_slice).unwrap_or_default();
-                assert!(members.len() <= most);
-                texts.extend(members.iter().map(|member| (member, size)));
-            }
+            let fields = block["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
+            assert!(fields.len() <= 10);
+            texts.extend(fields.iter().map(|field| (field, 2000)));
         }
         for (object, most) in texts {
             let kind = object.get("type").unwrap_or(&Value::Null);
@@ -235,10 +192,8 @@ pub(crate) mod tests {
             assert!(text.encode_utf16().count() <= most, "{}", text.len());
             assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
             let rest = text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
-            let is_ours = rest.starts_with('<') && rest.ends_with("|Open the finding>");
-            let rest = if is_ours { &rest[1..rest.len() - 1] } else { &rest };
             assert!(!rest.contains(['&', '<', '>']), "{text:?}");
-            if kind == "mrkdwn" && !is_ours {
+            if kind == "mrkdwn" {
                 assert_eq!(text.matches('`').count(), 2, "{text:?}");
                 assert_eq!(text.matches('\n').count(), 1, "{text:?}");
             }
@@ -254,8 +209,12 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn messages_are_posted() {
         let now = Timestamp::UNIX_EPOCH;
-        let answers =
-            vec![Answer::new(200, "", "ok"), Answer::new(404, "", "no_service /T1/B2/s3cret")];
+        let answers = vec![
+            Answer::new(200, "", "ok"),
+            Answer::new(404, "", "no_service /T1/B2/s3cret"),
+            Answer::new(404, "", "no_service S3cret"),
+            Answer::new(500, "", r#"{"at":"\/T1\/B2\/s3cret"}"#),
+        ];
         let server = Server::start(answers).await;
         let address = format!("{}/T1/B2/s3cret", server.url());
         let clients = Clients::for_tests(&[("SLACK", &address), ("HTTP", "http://slack.example/")]);
@@ -266,6 +225,11 @@ pub(crate) mod tests {
         let error = slack.deliver(&example(), now, &clients).await.unwrap_err();
         assert!(!error.is_retry());
         assert!(error.to_string().ends_with("`no_service [secret]`"), "{error}");
+        for expected in ["`no_service [secret]`", r#"`{"at":"[secret]"}`"#] {
+            let error = slack.deliver(&example(), now, &clients).await.unwrap_err();
+            assert!(error.to_string().ends_with(expected), "{error}");
+            assert_no_secret(&error, &["s3cret", "B2"]);
+        }
 
         let slack: Slack = toml::from_str("url_env = 'HTTP'").unwrap();
         let error = slack.deliver(&example(), now, &clients).await.unwrap_err();

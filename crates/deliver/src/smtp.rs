@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, SinglePart};
@@ -18,6 +20,7 @@ use crate::address::{check_server, host, is_this_machine};
 use crate::error::{DeliveryError, Reason};
 use crate::facts::facts;
 use crate::output::Mistake;
+use crate::redact::redact;
 use crate::secret::{Secret, SecretKeys};
 use crate::text::{self, LINE, LINES};
 use crate::{Clients, Message, Receipt};
@@ -135,8 +138,8 @@ impl Smtp {
             .map_err(|error| failed(error.to_string()))?;
         let sent = clients.within(async {
             transport.send(mail).await.map_err(|error| {
-                let secrets: Vec<&str> = password.iter().flat_map(Secret::with_words).collect();
-                let detail = text::fit(&text::redact(&error.to_string(), &secrets), 300, LINE);
+                let secrets = self.secrets(password.as_ref());
+                let detail = text::fit(&redact(&error.to_string(), &secrets), 300, LINE);
                 let reason = Reason::Mail { peer: peer.clone(), detail };
                 if error.is_permanent() || error.is_client() {
                     DeliveryError::permanent(reason)
@@ -147,6 +150,15 @@ impl Smtp {
         });
         sent.await?;
         Ok(Receipt { detail: format!("accepted by `{peer}`"), bytes })
+    }
+
+    /// Returns what no error may repeat: the password, and how it is sent.
+    fn secrets(&self, password: Option<&Secret>) -> Vec<Secret> {
+        let Some(password) = password else { return Vec::new() };
+        let user = self.user.as_deref().unwrap_or_default();
+        let plain = format!("\0{user}\0{}", password.expose());
+        let sent = [plain.as_str(), password.expose()].map(|text| STANDARD.encode(text));
+        sent.into_iter().map(Secret::new).chain([password.clone()]).collect()
     }
 
     fn transport(
@@ -212,9 +224,6 @@ fn body(message: &Message) -> String {
         let label = format!("{label}:");
         body.push_str(&format!("{label:<14} {}\n", text::fit(&value, MOST_VALUE, LINE)));
     }
-    if let Some(link) = &message.link {
-        body.push_str(&format!("{:<14} {link}\n", "Link:"));
-    }
     let description = text::fit(message.description.trim(), MOST_DESCRIPTION, LINES);
     if !description.is_empty() {
         body.push_str("\nDescription:\n");
@@ -236,6 +245,7 @@ pub(crate) mod tests {
     use crate::State;
     use crate::loopback::tls_acceptor;
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     fn smtp(keys: &str) -> Smtp {
         let addresses =
@@ -277,7 +287,6 @@ pub(crate) mod tests {
             Entities:      user=mallory\n\
             ATT&CK:        T1098, T1136.003\n\
             Finding:       f-1\n\
-            Link:          https://spilltrail.example/findings/f-1\n\
             \n\
             Description:\n    mallory made access keys for bob\n";
         assert_eq!(formatted(&example()), expected.replace('\n', "\r\n"));
@@ -305,17 +314,15 @@ pub(crate) mod tests {
     fn texts_are_inert() {
         let message = Message {
             title: "a\r\nBcc: mallory@evil.example\r\n\r\nHello ü".to_owned(),
-            description: "one\n.\nLink: https://evil.example\r\nthree".to_owned(),
+            description: "one\n.\nState: https://evil.example\r\nthree".to_owned(),
             ..example()
         };
         let mail = formatted(&message);
         check_rules(&message);
-        assert!(!mail.contains("\nBcc:") && !mail.contains("\nLink: https://evil"), "{mail}");
-        assert!(
-            body(&message).ends_with(
-                "Description:\n    one\n    .\n    Link: https://evil.example \n    three"
-            )
-        );
+        assert!(!mail.contains("\nBcc:") && !mail.contains("\nState: https://evil"), "{mail}");
+        assert!(body(&message).ends_with(
+            "Description:\n    one\n    .\n    State: https://evil.example \n    three"
+        ));
     }
 
     /// Fails if a mail of any texts has other headers than ours, or lines that are too long.
@@ -421,6 +428,9 @@ pub(crate) mod tests {
         for (line, answer, retry) in [
             ("EHLO", "250 mail.example without passwords", false),
             ("AUTH", "535 s3cret is wrong", false),
+            ("AUTH", "535 AHUAczNjcmV0 is wrong", false),
+            ("AUTH", "535 password czNjcmV0 is wrong", false),
+            ("MAIL", "550 S3CRET has no rights", false),
             ("AUTH", "454 try later", true),
             ("MAIL", "550 no", false),
             ("RCPT", "450 busy", true),
@@ -439,7 +449,7 @@ pub(crate) mod tests {
             let result = smtp(&keys).deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await;
             let error = result.unwrap_err();
             assert_eq!(error.is_retry(), retry, "{line} {answer}: {error}");
-            assert!(!error.to_string().contains("s3cret"), "{error}");
+            assert_no_secret(&error, &["s3cret", "AHUAczNjcmV0", "czNjcmV0"]);
             task.await.unwrap();
         }
     }

@@ -6,17 +6,12 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
 
-use crate::address::Scheme;
 use crate::error::DeliveryError;
 use crate::facts::facts;
-use crate::http::{self, Post};
-use crate::output::Mistake;
-use crate::secret::{Secret, SecretKeys};
+use crate::hook::Hook;
 use crate::text::{self, Place, json_size};
 use crate::{Clients, Message, Receipt};
 
@@ -27,8 +22,6 @@ const MOST_TITLE: usize = 1000;
 const MOST_DESCRIPTION: usize = 8000;
 /// The most bytes of the value of a fact.
 const MOST_VALUE: usize = 1200;
-/// The most bytes of a link.
-const MOST_LINK: usize = 2000;
 
 const RUN: Place = Place { lines: false, escape, size: json_size };
 const RUN_LINES: Place = Place { lines: true, ..RUN };
@@ -44,17 +37,8 @@ pub struct Teams {
 }
 
 impl Teams {
-    fn url_keys(&self) -> SecretKeys<'_> {
-        SecretKeys::new(["url_env", "url_file"], &self.url_env, &self.url_file)
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Mistake> {
-        self.url_keys().check_required()
-    }
-
-    /// Reads the address.
-    pub(crate) async fn url(&self, clients: &Clients) -> Result<(Url, Vec<Secret>), DeliveryError> {
-        self.url_keys().read_url(clients, Scheme::Encrypted).await
+    pub(crate) fn hook(&self) -> Hook<'_> {
+        Hook::new(&self.url_env, &self.url_file)
     }
 
     pub(crate) async fn deliver(
@@ -63,10 +47,7 @@ impl Teams {
         now: Timestamp,
         clients: &Clients,
     ) -> Result<Receipt, DeliveryError> {
-        let (url, secrets) = self.url(clients).await?;
-        let body = card(message).to_string().into_bytes();
-        let post = Post { url, headers: HeaderMap::new(), body, secrets: &secrets };
-        http::post(post, now, clients).await
+        self.hook().post(card(message), now, clients).await
     }
 }
 
@@ -88,18 +69,13 @@ fn card(message: &Message) -> Value {
         let value = text::fit(&value, MOST_VALUE, RUN);
         body.push(block(vec![bold(format!("{label}: ")), run(value)]));
     }
-    let mut content = json!({
+    let content = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
         "body": body,
     });
-    if let Some(link) = message.link.as_ref().filter(|link| link.as_str().len() <= MOST_LINK) {
-        content["actions"] = json!([
-            {"type": "Action.OpenUrl", "title": "Open the finding", "url": link.as_str()},
-        ]);
-    }
     json!({
         "type": "message",
         "attachments": [{
@@ -123,6 +99,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::loopback::{Answer, Server};
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     #[test]
     fn shape() {
@@ -158,9 +135,6 @@ pub(crate) mod tests {
                         fact("Entities", "user=mallory"),
                         fact("ATT&CK", "T1098, T1136.003"),
                         fact("Finding", "f-1"),
-                    ],
-                    "actions": [
-                        {"type": "Action.OpenUrl", "title": "Open the finding", "url": "https://spilltrail.example/findings/f-1"},
                     ],
                 },
             }],
@@ -201,18 +175,23 @@ pub(crate) mod tests {
     async fn messages_are_posted() {
         let server = Server::start(vec![
             Answer::new(202, "", ""),
-            Answer::new(401, "", "signature s1gnature is wrong"),
+            Answer::new(401, "", "signature s1gnature+/ of flow 0f1e2d3c is wrong"),
+            Answer::new(401, "", "https://a/workflows%2F0F1E2D3C%3Fsig=S1gnature%2b%2F"),
         ])
         .await;
-        let address = format!("{}/workflows/1?sig=s1gnature", server.url());
+        let address = format!("{}/workflows/0f1e2d3c?sig=s1gnature%2B%2F", server.url());
         let clients = Clients::for_tests(&[("TEAMS", &address)]);
         let teams: Teams = toml::from_str("url_env = 'TEAMS'").unwrap();
         teams.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await.unwrap();
         let [request] = &server.requests().await[..] else { panic!("one request") };
-        assert!(request.head.starts_with("POST /workflows/1?sig=s1gnature HTTP/1.1"));
+        assert!(request.head.starts_with("POST /workflows/0f1e2d3c?sig=s1gnature%2B%2F HTTP/1.1"));
         assert_eq!(request.json(), card(&example()));
 
-        let error = teams.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await.unwrap_err();
-        assert!(!error.is_retry());
+        for _ in 0..2 {
+            let delivered = teams.deliver(&example(), Timestamp::UNIX_EPOCH, &clients).await;
+            let error = delivered.unwrap_err();
+            assert!(!error.is_retry());
+            assert_no_secret(&error, &["s1gnature", "0f1e2d3c"]);
+        }
     }
 }

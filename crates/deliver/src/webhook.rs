@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -144,17 +146,7 @@ impl Webhook {
 
     /// Reads the secrets, and returns what a request needs but the message.
     pub(crate) async fn request(&self, clients: &Clients) -> Result<Request, DeliveryError> {
-        let mut secrets = Vec::new();
-        let url = match &self.url {
-            Some(url) => address::parse(url, Scheme::Any).map_err(|expected| {
-                DeliveryError::permanent(Reason::Secret { key: "url", expected })
-            })?,
-            None => {
-                let (url, parts) = self.url_keys().read_url(clients, Scheme::Any).await?;
-                secrets.extend(parts);
-                url
-            }
-        };
+        let (url, mut secrets) = self.address(clients).await?;
         let mut headers = HeaderMap::new();
         // Names and values were checked.
         for (name, value) in &self.headers {
@@ -165,20 +157,37 @@ impl Webhook {
             }
         }
         for (name, variable) in &self.headers_env {
-            let secret = secret::read_variable("headers_env", variable, clients)?;
-            let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
-                let expected = "a text in one line, for a header";
-                DeliveryError::permanent(Reason::Secret { key: "headers_env", expected })
-            })?;
-            value.set_sensitive(true);
+            let (value, secret) = secret_header(variable, clients)?;
             if let Ok(name) = HeaderName::try_from(name) {
                 headers.insert(name, value);
             }
+            secrets.extend(password(&secret));
             secrets.push(secret);
         }
         let signing = self.secret_keys().read(clients).await?;
         secrets.extend(signing.clone());
         Ok(Request { url, headers, signing, secrets })
+    }
+
+    /// Returns the errors of all secrets that cannot be read or used.
+    pub(crate) async fn check_secrets(&self, clients: &Clients) -> Vec<DeliveryError> {
+        let mut errors: Vec<DeliveryError> =
+            self.address(clients).await.err().into_iter().collect();
+        let variables = self.headers_env.values();
+        errors.extend(variables.filter_map(|variable| secret_header(variable, clients).err()));
+        errors.extend(self.secret_keys().read(clients).await.err());
+        errors
+    }
+
+    /// Returns the address, and what no error may repeat of it.
+    async fn address(&self, clients: &Clients) -> Result<(Url, Vec<Secret>), DeliveryError> {
+        let Some(url) = &self.url else {
+            return self.url_keys().read_url(clients, Scheme::Any).await;
+        };
+        let url = address::parse(url, Scheme::Any).map_err(|expected| {
+            DeliveryError::permanent(Reason::Secret { key: "url", expected })
+        })?;
+        Ok((url, Vec::new()))
     }
 
     pub(crate) async fn deliver(
@@ -215,6 +224,28 @@ pub(crate) struct Request {
     signing: Option<Secret>,
     /// What no error may repeat.
     secrets: Vec<Secret>,
+}
+
+/// Reads the value of a header from a variable.
+fn secret_header(
+    variable: &str,
+    clients: &Clients,
+) -> Result<(HeaderValue, Secret), DeliveryError> {
+    let secret = secret::read_variable("headers_env", variable, clients)?;
+    let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+        let expected = "a text in one line, for a header";
+        DeliveryError::permanent(Reason::Secret { key: "headers_env", expected })
+    })?;
+    value.set_sensitive(true);
+    Ok((value, secret))
+}
+
+/// Returns the password of a header for basic authentication, which a service decodes.
+fn password(header: &Secret) -> Option<Secret> {
+    let (scheme, value) = header.expose().split_once(' ')?;
+    let pair = STANDARD.decode(value.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"));
+    let pair = String::from_utf8(pair?).ok()?;
+    pair.split_once(':').map(|(_, password)| Secret::new(password.to_owned()))
 }
 
 /// Fails if a header is not one that a configuration can set. Those of the connection and the body
@@ -256,6 +287,7 @@ mod tests {
     use super::*;
     use crate::loopback::{Answer, Server};
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_700_000_100).unwrap()
@@ -324,13 +356,17 @@ mod tests {
 
     #[tokio::test]
     async fn errors_have_no_secrets() {
-        let server =
-            Server::start(vec![Answer::new(403, "", "t0k3n-1 s1gn-1 /p4th-1 is wrong")]).await;
-        let address = format!("{}/p4th-1", server.url());
+        let server = Server::start(vec![
+            Answer::new(403, "", "t0k3n-1 s1gn-1 /p4th-1 is wrong"),
+            Answer::new(403, "", "p4th-1 qu3ry-1 T0K3N-1 s1gn%2d1 passw0rd is wrong"),
+        ])
+        .await;
+        let address = format!("{}/p4th-1?a=qu3ry-1", server.url());
         let clients = Clients::for_tests(&[
             ("URL", &address),
             ("S", "s1gn-1"),
             ("T", "Bearer t0k3n-1"),
+            ("B", "Basic dTpwYXNzdzByZA=="),
             ("L", "a\nb"),
         ]);
         let keys = "url_env = 'URL'\nsecret_env = 'S'\nheaders_env = { X-Key = 'T' }";
@@ -340,6 +376,11 @@ mod tests {
             "{error}"
         );
         assert!(!error.is_retry());
+        let keys =
+            "url_env = 'URL'\nsecret_env = 'S'\nheaders_env = { X-Key = 'T', X-Other = 'B' }";
+        let error = webhook(keys).deliver(&example(), now(), &clients).await.unwrap_err();
+        let secrets = ["p4th-1", "qu3ry-1", "t0k3n-1", "s1gn-1", "s1gn%2d1", "passw0rd"];
+        assert_no_secret(&error, &secrets);
 
         let keys = "url_env = 'URL'\nheaders_env = { X-Key = 'L' }";
         let error = webhook(keys).deliver(&example(), now(), &clients).await.unwrap_err();

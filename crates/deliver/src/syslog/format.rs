@@ -52,9 +52,6 @@ pub(super) fn format(
         &message.risk_score.map(|score| score.to_string()).unwrap_or_default(),
         10,
     );
-    // A link that is cut leads nowhere.
-    let link = message.link.as_ref().map(url::Url::as_str);
-    parameter("link", link.filter(|link| link.len() <= 200 * room).unwrap_or_default(), 250 * room);
     parameter("techniques", &message.techniques.join(","), 100 * room);
     let entities =
         message.entities.iter().map(|entity| format!("{}={}", entity.field, entity.value));
@@ -96,7 +93,7 @@ pub(crate) mod tests {
         let expected = "<131>1 2023-11-14T22:13:20.250Z - spilltrail - finding-new \
             [finding@32473 id=\"f-1\" delivery=\"d-1\" severity=\"high\" \
             detection=\"AWS Keys Made\" detection_id=\"det-1\" type=\"TTP\" notable=\"true\" \
-            risk_score=\"80\" link=\"https://spilltrail.example/findings/f-1\" \
+            risk_score=\"80\" \
             techniques=\"T1098,T1136.003\" entities=\"user=mallory\"] \
             \u{feff}Keys made for mallory: mallory made access keys for bob";
         assert_eq!(format(&example(), 16, None, MOST_DATAGRAM), expected);
@@ -110,7 +107,6 @@ pub(crate) mod tests {
             notable: false,
             risk_score: None,
             time: None,
-            link: None,
             techniques: vec![],
             entities: vec![],
             description: String::new(),
@@ -130,7 +126,7 @@ pub(crate) mod tests {
             Message { entities: vec![Entity { field: "f".to_owned(), value }], ..example() };
         let line = format(&message, 16, None, MOST_DATAGRAM);
         assert!(line.contains(r#"entities="f=a\"\] [x@1 y=\"z\\ "] "#), "{line}");
-        assert_eq!(check_rules(&message), 11);
+        assert_eq!(check_rules(&message), 10);
     }
 
     /// Fails if a message of any texts breaks a rule of RFC 5424. Returns the number of parameters.

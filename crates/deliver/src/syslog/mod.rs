@@ -107,7 +107,7 @@ impl Syslog {
         let port = self.port.unwrap_or(if self.protocol == Protocol::Tls { 6514 } else { 514 });
         let peer = format!("{}:{port}", self.server);
         let failed = |error: std::io::Error| DeliveryError::network(&peer, error.to_string());
-        let connector = self.connector().await?;
+        let connector = self.connector(clients).await?;
         let sent = clients.within(async {
             if self.protocol == Protocol::Udp {
                 return self.datagram(port, &text).await.map_err(failed);
@@ -125,10 +125,15 @@ impl Syslog {
         Ok(Receipt { detail: format!("sent to `{peer}`"), bytes: text.len() })
     }
 
-    /// Returns what encrypts; `None` if messages go unencrypted.
-    pub(crate) async fn connector(&self) -> Result<Option<TlsConnector>, DeliveryError> {
+    /// Returns what encrypts, within the time limit; `None` if messages go unencrypted.
+    pub(crate) async fn connector(
+        &self,
+        clients: &Clients,
+    ) -> Result<Option<TlsConnector>, DeliveryError> {
         match (self.protocol, &self.ca_file) {
-            (Protocol::Tls, Some(authorities)) => tls::connector(authorities).await.map(Some),
+            (Protocol::Tls, Some(authorities)) => {
+                clients.on_file(authorities, tls::connector).await?.map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -188,6 +193,7 @@ mod tests {
     use super::*;
     use crate::loopback::tls_acceptor;
     use crate::message::tests::example;
+    use crate::secret::tests::assert_no_secret;
 
     fn syslog(keys: &str) -> Syslog {
         let syslog: Syslog = toml::from_str(keys).unwrap();
@@ -259,6 +265,7 @@ mod tests {
         let good = write("good.pem", &authority);
         let wrong = write("wrong.pem", &other);
         let empty = write("empty.pem", "no certificate");
+        let damaged = write("damaged.pem", "-----BEGIN s3cret\n");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(async move {
@@ -285,11 +292,15 @@ mod tests {
         let text = expected(format::MOST_FRAME);
         assert_eq!(server.await.unwrap(), format!("{} {text}", text.len()));
 
-        for (file, part) in [(empty.as_str(), "no certificate in it"), ("/none", "cannot be read")]
-        {
+        for (file, part) in [
+            (empty.as_str(), "no certificate in it"),
+            (&damaged, "it is damaged PEM"),
+            ("/none", "cannot be read"),
+        ] {
             let error = with(file).deliver(&example(), &clients).await.unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
             assert!(error.is_retry());
+            assert_no_secret(&error, &["s3cret"]);
         }
     }
 }

@@ -15,16 +15,19 @@ use crate::error::{DeliveryError, Reason};
 use crate::secret::read_file;
 
 /// Returns what connects to servers whose certificate is from an authority in the file.
-pub(super) async fn connector(authorities: &Path) -> Result<TlsConnector, DeliveryError> {
+///
+/// It reads the file, and so may hang.
+pub(super) fn connector(authorities: &Path) -> Result<TlsConnector, DeliveryError> {
     let failed = |source| {
         let path = authorities.to_owned();
         DeliveryError::retry(Reason::SecretFile { key: "ca_file", path, source })
     };
     let invalid = |message: String| failed(io::Error::new(io::ErrorKind::InvalidData, message));
-    let text = read_file(authorities).await.map_err(failed)?;
+    let text = read_file(authorities).map_err(failed)?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
-        let certificate = certificate.map_err(|error| invalid(error.to_string()))?;
+        // The error would repeat a line, and some people have keys in the same file.
+        let certificate = certificate.map_err(|_| invalid("it is damaged PEM".to_owned()))?;
         roots.add(certificate).map_err(|error| invalid(error.to_string()))?;
     }
     if roots.is_empty() {
