@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use spilltrail_app::{Content, schedule_spec};
-use spilltrail_content::{Detection, Scheduling};
+use spilltrail_content::Scheduling;
 use spilltrail_event::Value;
 use spilltrail_schedule::{Concern, Moment, Schedule};
 use spilltrail_search::rows::Row;
@@ -69,7 +69,8 @@ fn names(options: &ContentOptions) -> Result<BTreeMap<String, String>> {
 struct Found {
     id: String,
     name: String,
-    scheduling: Scheduling,
+    /// When it runs; `None` if its file says nothing of that.
+    scheduling: Option<Scheduling>,
 }
 
 /// Returns the detection or the baseline that is named like this.
@@ -79,8 +80,8 @@ fn find(options: &ContentOptions, name: &str) -> Result<Found> {
         Some(baseline) => baseline,
         None => content.find_detection(name)?,
     };
-    let Detection { id, name, scheduling, .. } = found;
-    Ok(Found { id: id.clone(), name: name.clone(), scheduling: scheduling.clone() })
+    let (id, name) = (found.id.clone(), found.name.clone());
+    Ok(Found { id, name, scheduling: found.scheduling(&content.set).cloned() })
 }
 
 fn name_of(names: &BTreeMap<String, String>, id: &str) -> Value<'static> {
@@ -259,10 +260,12 @@ fn set(options: &ScheduleSetOptions) -> Result<ExitCode> {
     let stored = desk.reader().schedules()?.into_iter().find(|one| one.schedule.id == id);
     let zone = stored.map_or_else(|| "UTC".to_owned(), |stored| stored.schedule.spec.zone);
     // As the detection states it: what is stored has what was set before.
-    let spec = schedule_spec(&scheduling, &zone).map_err(anyhow::Error::msg)?;
-    let schedule = set.applied_to(&spec, now())?;
-    for concern in schedule.check(now()).iter().filter(|concern| !Concern::is_error(concern)) {
-        report::line(format_args!("warning: {concern}; {}", concern.help()));
+    if let Some(scheduling) = &scheduling {
+        let spec = schedule_spec(scheduling, &zone).map_err(anyhow::Error::msg)?;
+        let schedule = set.applied_to(&spec, now())?;
+        for concern in schedule.check(now()).iter().filter(|concern| !Concern::is_error(concern)) {
+            report::line(format_args!("warning: {concern}; {}", concern.help()));
+        }
     }
     desk.set_override(&id, &set, &who(options.who.as_deref()), now())?;
     report::line(format_args!("note: {name} runs as you say"));

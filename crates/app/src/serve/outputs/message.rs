@@ -58,7 +58,6 @@ pub(super) fn message(entry: &OutboxEntry) -> Result<Message, serde_json::Error>
         },
         time: record.time,
         techniques: finding.annotations.mitre_attack.clone(),
-        link: None,
         finding: serde_json::from_str(&record.body)?,
     })
 }
