@@ -53,7 +53,7 @@ pub use hunt::explain::{DetectionScan, EventsAsked, ScanPlan, explain_scan};
 pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};
 pub use hunt::summary::{Cause, NowIs, Pass, Report, Summary};
-pub use lake::{IngestOptions, Ingested, ingest};
+pub use lake::{IndexUse, IngestOptions, Ingested, index_sizes, ingest};
 pub use memory::MemoryUse;
 pub use missing::Missing;
 pub use options::{
@@ -66,9 +66,9 @@ pub use replay::{
 pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
 pub use serve::{
-    AUDIT, Copied, CurrentContent, DataFolder, Delivered, INTERNAL, IndexUse, InputOptions,
-    Journal, Retention, SchedulePlan, ServeEvent, ServeOptions, ServeSink, Server, Trouble,
-    copy_data, index_sizes, schedule_spec, schedules_of, standing_of,
+    AUDIT, Copied, CurrentContent, DataFolder, Delivered, INTERNAL, InputOptions, Journal,
+    Retention, SchedulePlan, ServeEvent, ServeOptions, ServeSink, Server, Trouble, copy_data,
+    schedule_spec, schedules_of, standing_of,
 };
 pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;

@@ -12,6 +12,7 @@ use spilltrail_source::{Logs, Progress, ReadOptions as LogOptions, Wanted};
 use crate::error::{AppError, blocking};
 use crate::lake;
 use crate::options::{Lake, ReadOptions};
+use crate::serve::DataFolder;
 use crate::unread::{Times, Unread};
 
 /// Returns the part of the logs in which the searches can match events, as far as it is known
@@ -80,9 +81,8 @@ pub(crate) async fn list(
 /// Fails if the lake cannot be read.
 pub(crate) async fn indexes(read: &ReadOptions) -> Result<Option<BTreeSet<String>>, AppError> {
     let Some(Lake { folder, is_served }) = &read.lake else { return Ok(None) };
-    let logs = lake::open(folder, LogOptions::default()).await?;
-    let mut indexes: BTreeSet<String> = logs.indexes().unwrap_or_default().into_keys().collect();
-    if *is_served {
+    let mut indexes: BTreeSet<String> = lake::index_sizes(folder).await?.into_keys().collect();
+    if *is_served || DataFolder::new(folder).store().is_file() {
         indexes.extend(OF_FINDINGS.iter().map(|name| (*name).to_owned()));
     }
     Ok(Some(indexes))

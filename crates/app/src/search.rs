@@ -226,6 +226,13 @@ impl Search {
         self.reading.logs.as_ref().map(|logs| logs.report().total)
     }
 
+    /// Returns how many files were read so far, and how many there are; `None` if no logs were named.
+    #[must_use]
+    pub fn files(&self) -> Option<(u64, u64)> {
+        let logs = self.reading.logs.as_ref()?;
+        Some((logs.report().files, logs.files().len() as u64))
+    }
+
     /// Returns why no file was read by a search for events, if that is so.
     #[must_use]
     pub fn untouched(&self) -> Option<Untouched> {

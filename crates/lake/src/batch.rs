@@ -176,7 +176,7 @@ impl Events {
     ///
     /// # Errors
     /// Fails if the bytes are damaged. The events before the damage were taken.
-    pub fn each(&self, mut take: impl FnMut(Event<'_>)) -> Result<(), BatchError> {
+    pub fn each<'a>(&'a self, mut take: impl FnMut(Event<'a>)) -> Result<(), BatchError> {
         let mut rest = self.body.as_slice();
         for _ in 0..self.left {
             let event = next(&mut rest).ok_or(BatchError::Damaged("an event is cut off"))?;

@@ -7,7 +7,7 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::Float64Type;
 use datafusion::arrow::error::ArrowError;
 use spilltrail_decode::{
-    DecodeOptions, Decoder, Format, Input, Origin, RawRecord, Rows, is_plain_text,
+    DecodeOptions, Decoder, Format, Input, LeadReader, Leads, Origin, RawRecord, Rows, is_plain_text,
 };
 use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields, stored};
 use spilltrail_lake::{
@@ -94,6 +94,15 @@ pub(crate) fn rows_of(
             leads: Default::default(),
             raw: event.raw,
         };
+        if let Some(Some(Leads { time, values })) = found.quick.get(number) {
+            let time = time.or(event.time).or(arrival);
+            time.into_iter().for_each(&mut *see);
+            let leads = values.each_ref().map(|value| value.as_deref());
+            let row = EventRow { time, format: stored::WITH_LEADS, leads, ..of_event };
+            pushed = pushed.clone().and_then(|()| rows.push(&row));
+            number += 1;
+            return;
+        }
         let mut is_text = true;
         while let Some(row) = found_rows.next_if(|row| row.number == number) {
             if is_plain(number) {
@@ -125,9 +134,12 @@ pub(crate) fn rows_of(
 }
 
 /// The rows that the texts of a batch give, in their order.
-struct Found {
+struct Found<'e> {
+    /// For each text that is one record of CloudTrail, as it writes them, what gets columns; it is its own
+    /// row. `None` for others, whose rows are in `rows`.
+    quick: Vec<Option<Leads<'e>>>,
     rows: Vec<RecordBatch>,
-    /// For each text that nobody has looked at, whether it is an event itself, whatever is in it.
+    /// For each text, whether it is an event itself, whatever is in it, because nobody has looked at it yet.
     plain: Vec<bool>,
 }
 
@@ -147,8 +159,8 @@ fn number_of(source: &str) -> usize {
     source.split(':').next().and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
 }
 
-impl Found {
-    fn of(events: &Events, of_batch: &LakeOrigin) -> Result<Self, BatchError> {
+impl<'e> Found<'e> {
+    fn of(events: &'e Events, of_batch: &LakeOrigin) -> Result<Self, BatchError> {
         let format = match of_batch.format.as_str() {
             "" => None,
             name => Some(
@@ -175,16 +187,27 @@ impl Found {
             found.push(rows.into_batch());
             ControlFlow::Continue(())
         };
-        let (mut number, mut plain) = (0_usize, Vec::new());
+        let may_be_quick = matches!(format, None | Some(Format::CloudTrail));
+        let mut reader = LeadReader::new(of_batch.sourcetype.as_deref());
+        let (mut quick, mut plain) = (Vec::new(), Vec::new());
         events.each(|event| {
+            let number = quick.len();
+            let text = std::str::from_utf8(event.raw);
+            let leads = text.ok().filter(|_| may_be_quick).and_then(|text| reader.read(text));
+            let is_quick = leads.is_some();
+            quick.push(leads);
+            if is_quick {
+                plain.push(false);
+                return;
+            }
             origin.source = number.to_string().into();
-            number += 1;
-            match (format, std::str::from_utf8(event.raw)) {
+            match (format, text) {
                 (Some(format), Ok(text)) => {
                     let record = RawRecord { text, offset: 0, format };
                     let _ = decoder.decode_event(&record, &origin, &mut keep);
+                    plain.push(false);
                 }
-                (Some(_), Err(_)) => {}
+                (Some(_), Err(_)) => plain.push(false),
                 (None, _) => {
                     let text = Input::Seekable(Box::new(Cursor::new(event.raw.to_vec())));
                     let report = decoder.decode(text, &origin, &mut keep);
@@ -195,7 +218,7 @@ impl Found {
         let _ = decoder.finish(&mut keep);
         let found: Result<Vec<RecordBatch>, ArrowError> = found.into_iter().collect();
         let rows = found.map_err(|_| BatchError::Damaged("its events cannot be read"))?;
-        Ok(Self { rows, plain })
+        Ok(Self { quick, rows, plain })
     }
 
     fn rows(&self) -> impl Iterator<Item = FoundRow<'_>> {

@@ -3,9 +3,11 @@
 mod arrived;
 mod findings;
 mod ingest;
+mod sizes;
 mod view;
 
 pub(crate) use arrived::MovedRows;
 pub use ingest::{IngestOptions, Ingested, ingest};
 pub(crate) use ingest::{Stamp, ingest_into};
+pub use sizes::{IndexUse, index_sizes};
 pub(crate) use view::open;

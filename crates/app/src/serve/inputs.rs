@@ -50,7 +50,7 @@ const LONGEST_PARTLY: Duration = Duration::from_hours(6);
 pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {
     let mut trouble = Trouble::new(runner.sink.clone(), "inputs", &input.name);
     let mut partly = Partly::default();
-    let mut told = Vec::new();
+    let (mut told, mut told_old) = (Vec::new(), false);
     loop {
         match look(&runner, &input, &partly.left(Instant::now())).await {
             Err(AppError::Cancelled(_)) => return,
@@ -60,6 +60,14 @@ pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {
                 match done.unread.iter().find(|unread| unread.kind == UnreadKind::NotFound) {
                     Some(missing) => trouble.failed(&reason(missing)),
                     None => trouble.works(),
+                }
+                // Logs from before the days that are looked at stay outside, which is told once.
+                let old = done.unread.iter().filter(|unread| !told_old && is_too_old(unread));
+                let old: Vec<_> = old.map(reason).collect();
+                told_old |= !old.is_empty();
+                for old in old {
+                    let what = format!("{}: {old}; `days` looks farther back", input.name);
+                    runner.sink.event(ServeEvent::Warning { part: "inputs", what: &what });
                 }
                 let damaged =
                     done.unread.iter().filter(|unread| unread.kind == UnreadKind::Damaged);
@@ -79,6 +87,11 @@ pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {
             () = tokio::time::sleep(input.every) => {}
         }
     }
+}
+
+/// Returns true if logs were left out because they are too old.
+fn is_too_old(unread: &Unread) -> bool {
+    matches!(unread.kind, UnreadKind::ByPath | UnreadKind::OutOfRange)
 }
 
 /// Returns what is wrong with something that was not read, or only in part.

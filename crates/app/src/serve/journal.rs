@@ -36,6 +36,8 @@ impl Journal {
         let now = jiff::Timestamp::now();
         if let Some(members) = event.as_object_mut() {
             let seconds = now.as_microsecond() as f64 / 1e6;
+            // A member that is `null` is a text in searches.
+            members.retain(|_, value| !value.is_null());
             members.shift_insert(0, "_time".to_owned(), seconds.into());
         }
         let origin = Origin {

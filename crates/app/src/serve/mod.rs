@@ -21,7 +21,6 @@ mod reload;
 mod runner;
 mod scheduler;
 mod schedules;
-mod sizes;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -51,7 +50,6 @@ pub use options::{Retention, ServeOptions};
 pub use queued::standing_of;
 pub use reload::CurrentContent;
 pub use schedules::schedule_spec;
-pub use sizes::{IndexUse, index_sizes};
 pub use trouble::Trouble;
 
 use crate::content::Content;

@@ -229,6 +229,55 @@ async fn late_and_shuffled_events_give_the_findings_of_those_in_time() {
     assert_eq!(of_keys(&late), of_keys(&in_time));
 }
 
+/// Whatever the pace of the clock and how often the server is away, each hour is looked at once.
+///
+/// `SPILLTRAIL_DAYS` sets how many days that are.
+#[tokio::test(flavor = "multi_thread")]
+async fn days_of_hourly_schedules_have_no_gap_and_no_repeat() {
+    let days = std::env::var("SPILLTRAIL_DAYS").ok().and_then(|text| text.parse().ok());
+    let end = START.plus(days.unwrap_or(1) * 24 * HOUR);
+    let mut random = fastrand::Rng::with_seed(13);
+    let mut simulation = Simulation::new().await;
+    let (mut now, mut arrived) = (START, 0);
+    while now < end {
+        // Up to five hours without a server.
+        let minutes = if random.u8(..8) == 0 { random.i64(60..300) } else { random.i64(5..60) };
+        now = now.plus(minutes * 60);
+        while START.plus(arrived * 600 + 300) <= now {
+            simulation.arrive("ann", &[START.plus(arrived * 600)]).await;
+            arrived += 1;
+        }
+        simulation.move_all().await;
+        if minutes >= 60 {
+            simulation = simulation.restart(now).await;
+        }
+        simulation.scheduler.tick(now).await.unwrap();
+        // It does not go back in time with the clock.
+        if random.u8(..8) == 0 {
+            simulation.scheduler.tick(now.plus(-HOUR)).await.unwrap();
+        }
+    }
+    let runs = simulation.store().runs(Moment(0)).unwrap();
+    for id in ["11111111-2222-4333-8444-555555555555", "22222222-2222-4333-8444-555555555555"] {
+        let mine: Vec<_> = runs.iter().filter(|run| run.schedule == id).collect();
+        assert!(mine.iter().all(|run| matches!(run.status, Status::Done | Status::Late)));
+        let done = mine.iter().filter(|run| run.status == Status::Done);
+        let mut hours: Vec<i64> = done.map(|run| run.nominal.since(START)).collect();
+        hours.sort_unstable();
+        let last = hours.last().copied().unwrap_or_default();
+        let each: Vec<i64> = (1..=last / HOUR).map(|hour| hour * HOUR).collect();
+        assert_eq!(hours, each, "{id}");
+        assert!(now.since(START) - last < 2 * HOUR, "{last}");
+    }
+    // Six events an hour, each in one finding; the first hour has ten minutes less.
+    let found = simulation.found();
+    let of_keys: Vec<_> = found.iter().filter(|line| line.starts_with("Keys")).collect();
+    assert!(
+        of_keys.iter().filter(|line| line.contains("\"count\":6")).count() >= of_keys.len() - 1
+    );
+    assert!(of_keys.len() as i64 >= now.since(START) / HOUR - 2, "{of_keys:#?}");
+}
+
 /// What an earlier run did not know of yet changes what later runs throttle.
 #[tokio::test(flavor = "multi_thread")]
 async fn late_events_and_throttles_give_the_findings_of_those_in_time() {

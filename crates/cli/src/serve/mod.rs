@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use spilltrail_app::{CancellationToken, Content, DataFolder, InputOptions, Journal, Server};
-use spilltrail_deliver::Output;
+use spilltrail_deliver::{Clients, Limits, MissingSecret, Output};
 use spilltrail_server::Router;
 use spilltrail_server::api::{AccessOptions, Api, ApiParts, ApiToken, JobOptions, Readers};
 use spilltrail_server::hec::{Collector, Options as HecOptions, WalInbox};
@@ -39,7 +39,7 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let serve = options.serve()?;
     let folder = DataFolder::new(&serve.data);
     let (hec, api) = (address(options.hec, HEC)?, address(options.api, API)?);
-    check_outputs(&serve.outputs)?;
+    check_outputs(&serve.outputs).await?;
     check_inputs(&serve.inputs)?;
     if options.check_config {
         return check(&options, &serve.inputs).await;
@@ -195,13 +195,24 @@ fn check_inputs(inputs: &[InputOptions]) -> Result<()> {
 }
 
 /// Checks outputs, whose mistakes would show only when a finding is lost.
-fn check_outputs(outputs: &[Output]) -> Result<()> {
+async fn check_outputs(outputs: &[Output]) -> Result<()> {
+    let clients = Clients::new(|name| std::env::var(name).ok(), Limits::default())?;
     for (at, output) in outputs.iter().enumerate() {
         if let Err(error) = output.check() {
             bail!("output `{}`: {}; {}", error.output, error.message, error.help);
         }
         if outputs[..at].iter().any(|other| other.name == output.name) {
             bail!("two outputs have the name `{}`", output.name);
+        }
+        if !output.enabled {
+            continue;
+        }
+        for MissingSecret { error, is_permanent } in output.check_secrets(&clients).await {
+            let text = format!("output `{}`: {}; {}", error.output, error.message, error.help);
+            if is_permanent {
+                bail!("{text}");
+            }
+            report::line(format_args!("warning: {text}"));
         }
     }
     Ok(())

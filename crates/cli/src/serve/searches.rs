@@ -1,6 +1,7 @@
 //! Searches and indexes for the API.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use spilltrail_app::{
@@ -11,10 +12,13 @@ use spilltrail_diagnostic::{Diagnostic, Severity};
 use spilltrail_search::rows::json;
 use spilltrail_search::stack;
 use spilltrail_server::api::{
-    IndexInfo, Indexes, More, SearchFailure, SearchMessage, SearchOutput, SearchRequest,
-    SearchSeverity, Searches,
+    IndexInfo, Indexes, More, SearchFailure, SearchMessage, SearchOutput, SearchProgress,
+    SearchRequest, SearchSeverity, Searches,
 };
 use tokio::runtime::Handle;
+
+/// How often it is told how far a search is.
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 /// The lake of the server, for those who search it.
 #[derive(Debug)]
@@ -64,26 +68,18 @@ impl ServedLake {
         let content = self.content.get();
         let work = async {
             let search = app::search(&content, &options).await?;
-            let mut rows = search.run().await?;
-            output.fields(rows.fields().into_iter().map(|field| field.name));
-            'rows: while let Some(batch) = rows.next().await? {
-                for row in batch.rows() {
-                    let Json::Object(members) = json::object(&row) else { continue };
-                    if let More::Enough = output.row(&members) {
-                        break 'rows;
-                    }
+            let told = async {
+                loop {
+                    tokio::time::sleep(PROGRESS_EVERY).await;
+                    output.progress(progress(&search));
                 }
-            }
-            rows.messages().iter().for_each(|diagnostic| tell(output, diagnostic));
-            for unread in search.unread().iter().filter(|unread| unread.is_damage()) {
-                let reasons = unread.reasons.join("; ");
-                output.message(SearchMessage {
-                    severity: SearchSeverity::Warning,
-                    code: unread.kind.code().map(|code| code.to_string()),
-                    text: format!("{}: {reasons}", unread.name),
-                });
-            }
-            Ok(())
+            };
+            let outcome = tokio::select! {
+                outcome = rows(&search, output) => outcome,
+                () = told => Ok(()),
+            };
+            output.progress(progress(&search));
+            outcome
         };
         tokio::select! {
             outcome = work => outcome,
@@ -93,6 +89,42 @@ impl ServedLake {
             }
         }
     }
+}
+
+/// Returns how far a search is.
+fn progress(search: &app::Search) -> SearchProgress {
+    let (files, all_files) = search.files().unzip();
+    let read = search.read().unwrap_or_default();
+    SearchProgress {
+        events: read.events,
+        bytes: read.bytes_read,
+        files: files.unwrap_or_default(),
+        all_files,
+    }
+}
+
+/// Hands over the rows of a search, and what there is to say of them.
+async fn rows(search: &app::Search, output: &SearchOutput) -> Result<(), app::AppError> {
+    let mut rows = search.run().await?;
+    output.fields(rows.fields().into_iter().map(|field| field.name));
+    'rows: while let Some(batch) = rows.next().await? {
+        for row in batch.rows() {
+            let Json::Object(members) = json::object(&row) else { continue };
+            if let More::Enough = output.row(&members) {
+                break 'rows;
+            }
+        }
+    }
+    rows.messages().iter().for_each(|diagnostic| tell(output, diagnostic));
+    for unread in search.unread().iter().filter(|unread| unread.is_damage()) {
+        let reasons = unread.reasons.join("; ");
+        output.message(SearchMessage {
+            severity: SearchSeverity::Warning,
+            code: unread.kind.code().map(|code| code.to_string()),
+            text: format!("{}: {reasons}", unread.name),
+        });
+    }
+    Ok(())
 }
 
 fn tell(output: &SearchOutput, diagnostic: &Diagnostic) {

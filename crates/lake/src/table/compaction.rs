@@ -8,9 +8,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use deltalake_core::arrow::array::RecordBatch;
-use deltalake_core::arrow::compute::{
-    SortColumn, concat_batches, lexsort_to_indices, take_record_batch,
-};
 use deltalake_core::kernel::{Action, Add};
 use deltalake_core::protocol::DeltaOperation;
 use deltalake_core::writer::DeltaWriter;
@@ -18,6 +15,7 @@ use jiff::civil::Date;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
+use super::cluster::{ROWS_TOGETHER, clustered};
 use super::{Change, EventTable, MOST_ATTEMPTS, TableFile, rows};
 use crate::error::TableError;
 
@@ -56,12 +54,6 @@ pub struct Compacted {
     /// The size of the file now, in bytes.
     pub bytes: u64,
 }
-
-/// The most rows that are written together.
-const ROWS_TOGETHER: usize = 8192;
-
-/// The columns by which rows are sorted.
-const ORDER: [&str; 3] = ["eventSource", "eventName", "_time"];
 
 impl EventTable {
     /// Rewrites small files of one index and day as one, if there are any: `None` says that there are
@@ -207,7 +199,7 @@ impl Runs {
             bytes += rows.get_array_memory_size();
             run.push(rows);
         }
-        if run.is_empty() { Ok(None) } else { sorted(run).map(Some) }
+        if run.is_empty() { Ok(None) } else { clustered(run).map(Some) }
     }
 
     /// Returns the next rows as they are in the files.
@@ -243,20 +235,4 @@ fn opened(path: &Path, run_bytes: usize) -> Result<ParquetRecordBatchReader, Tab
 
 fn unreadable(path: &Path, source: ParquetError) -> TableError {
     TableError::File { path: path.to_owned(), source }
-}
-
-/// Returns rows in order, some at a time, so that they are not all in memory another time.
-fn sorted(
-    run: Vec<RecordBatch>,
-) -> Result<impl Iterator<Item = Result<RecordBatch, TableError>>, TableError> {
-    let rows = concat_batches(run[0].schema_ref(), &run)?;
-    drop(run);
-    let columns = ORDER.into_iter().filter_map(|name| {
-        Some(SortColumn { values: rows.column_by_name(name)?.clone(), options: None })
-    });
-    let order = lexsort_to_indices(&columns.collect::<Vec<_>>(), None)?;
-    Ok((0..order.len()).step_by(ROWS_TOGETHER).map(move |at| {
-        let some = order.slice(at, ROWS_TOGETHER.min(order.len() - at));
-        Ok(take_record_batch(&rows, &some)?)
-    }))
 }

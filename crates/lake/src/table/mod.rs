@@ -8,6 +8,7 @@
 //! made anew from what the table has then ([`EventTable::change`]). Before a process commits, it waits
 //! until the newest commit is on the disk, whoever made it: so all older ones are.
 
+mod cluster;
 mod compaction;
 mod disk;
 mod files;
@@ -36,6 +37,7 @@ pub use retention::{Dropped, Vacuumed};
 pub use rows::{EventRow, RowsBuilder, file_of};
 
 use crate::error::TableError;
+use cluster::clustered;
 use disk::Disk;
 
 /// The name under which commits carry the number of the last batch.
@@ -145,8 +147,8 @@ impl EventTable {
             return Ok(Added::Before);
         }
         let mut writer = self.writer()?;
-        for batch in rows {
-            writer.write(batch.clone()).await?;
+        for batch in clustered(rows.to_vec())? {
+            writer.write(batch?).await?;
         }
         let files = self.flushed(writer).await?;
         let committed = self.change(|_, last| {

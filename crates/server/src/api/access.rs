@@ -93,6 +93,11 @@ impl Access {
         }
     }
 
+    /// Tells all refusals that were only counted.
+    pub(super) fn flush(&self) {
+        self.audit.flush();
+    }
+
     /// Replaces the token.
     pub(super) fn set_token(&self, token: TokenHash) {
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
@@ -127,12 +132,14 @@ impl Access {
         if required == Required::TokenOrLoopback && is_local {
             return Ok(true);
         }
-        if let Some(left) = address.and_then(|address| self.failures.refused(address, now)) {
-            let mut error = self.refuse(RefusalReason::TooManyTries, address, now);
-            error.retry_after = Some(left.as_secs().max(1));
-            return Err(error);
-        }
+        // Nobody guesses a token. What is limited is what those who try cost, and a good token passes, so
+        // that none of them locks out others behind the same address.
         if let Err(reason) = self.token(parts) {
+            if let Some(left) = address.and_then(|address| self.failures.refused(address, now)) {
+                let mut error = self.refuse(RefusalReason::TooManyTries, address, now);
+                error.retry_after = Some(left.as_secs().max(1));
+                return Err(error);
+            }
             if let Some(address) = address {
                 self.failures.failed(address, now);
             }
@@ -149,10 +156,13 @@ impl Access {
     /// Returns true if a request that needs no token has one. It cannot be tried more often than elsewhere.
     fn has_token(&self, parts: &Parts, address: Option<IpAddr>, now: Instant) -> bool {
         let may_try = |address| self.failures.refused(address, now).is_none();
-        if !parts.headers.contains_key(AUTHORIZATION) || !address.is_none_or(may_try) {
+        if !parts.headers.contains_key(AUTHORIZATION) {
             return false;
         }
         let Err(reason) = self.token(parts) else { return true };
+        if !address.is_none_or(may_try) {
+            return false;
+        }
         if let Some(address) = address {
             self.failures.failed(address, now);
         }
@@ -444,14 +454,15 @@ mod tests {
             ("10.0.0.1", "secret", now, (200, None)),
             ("10.0.0.1", "bad", now, (401, None)),
             ("10.0.0.1", "bad", now, (429, Some(60))),
-            ("10.0.0.1", "secret", now, (429, Some(60))),
+            ("10.0.0.1", "secret", now, (200, None)),
             ("10.0.0.2", "secret", now, (200, None)),
             ("10.0.0.1", "secret", later, (200, None)),
         ] {
             assert_eq!(status(from, token, at), expected, "{from} {token}");
         }
-        // One address is told of once a second.
-        assert_eq!(told.0.lock().unwrap()[..], [RefusalReason::Unknown]);
+        // Each reason is told once a second for an address.
+        let reasons = [RefusalReason::Unknown, RefusalReason::TooManyTries];
+        assert_eq!(told.0.lock().unwrap()[..], reasons);
         // Nor can tokens be tried where none is needed.
         let open = |token: &str| {
             let parts = parts("10.0.0.4", &[("authorization", token)]);
@@ -459,8 +470,8 @@ mod tests {
         };
         assert!(open("Bearer secret"));
         assert!(!open("Bearer bad") && !open("Bearer bad"));
-        assert!(!open("Bearer secret"));
-        assert_eq!(status("10.0.0.4", "secret", now), (429, Some(60)));
+        assert_eq!(status("10.0.0.4", "bad", now), (429, Some(60)));
+        assert!(open("Bearer secret"));
         access.set_token(TokenHash::of("other"));
         assert_eq!(status("10.0.0.3", "secret", later), (401, None));
         assert_eq!(status("10.0.0.3", "other", later), (200, None));

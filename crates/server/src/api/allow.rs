@@ -81,14 +81,19 @@ struct AllowList {
 #[serde(deny_unknown_fields)]
 struct NewAllowed {
     /// A pattern of the id or the name of detections.
+    #[schema(min_length = 1)]
     detection: String,
     /// The field of findings in which the value is.
+    #[schema(min_length = 1)]
     field: String,
     /// A pattern of the value, or a network.
+    #[schema(min_length = 1)]
     value: String,
     /// Who answers for it.
+    #[schema(min_length = 1)]
     owner: String,
     /// Why it is.
+    #[schema(min_length = 1)]
     reason: String,
     /// From when on it hides nothing any more.
     #[serde(default)]

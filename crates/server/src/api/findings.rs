@@ -219,6 +219,7 @@ struct History {
 #[serde(deny_unknown_fields)]
 struct FindingChange {
     /// The complete ids, at most 1000.
+    #[schema(min_items = 1)]
     ids: Vec<String>,
     /// `new`, `in-progress`, `pending`, `resolved` or `closed`.
     #[serde(default)]
@@ -242,6 +243,7 @@ struct FindingChange {
 #[serde(deny_unknown_fields)]
 struct NewComment {
     /// The comment.
+    #[schema(min_length = 1)]
     comment: String,
 }
 

@@ -137,6 +137,7 @@ impl Api {
     /// waits for searches when it ends.
     pub fn shut_down(&self) {
         self.jobs.close();
+        self.access.flush();
     }
 
     /// Returns the routes: all below `/api`, and `/healthz`, `/readyz` and `/metrics`. They can be merged

@@ -166,6 +166,7 @@ struct NewOverride {
     #[serde(default)]
     window: Option<String>,
     /// Why.
+    #[schema(min_length = 1)]
     reason: String,
 }
 

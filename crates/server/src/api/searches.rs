@@ -31,6 +31,7 @@ const ID: Parameter = Parameter::path("id", Kind::Text(64), "The id of the searc
 #[serde(deny_unknown_fields)]
 struct NewSearch {
     /// The search, in SPL.
+    #[schema(min_length = 1)]
     search: String,
     /// The beginning of the time range, such as `-24h@h`; no bound if it is missing.
     #[serde(default)]

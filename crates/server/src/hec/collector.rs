@@ -123,6 +123,7 @@ impl Collector {
     /// [`crate::serve()`] is stopped, so that connections that are used again are told.
     pub fn shut_down(&self) {
         self.is_shutting_down.store(true, Ordering::Relaxed);
+        self.audit.flush();
     }
 
     pub(super) fn is_shutting_down(&self) -> bool {

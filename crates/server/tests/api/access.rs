@@ -105,6 +105,21 @@ async fn there_is_a_limit_of_requests() {
     assert_eq!((tried.status, tried.code().as_str()), (429, "too_many_requests"));
 }
 
+/// Several programs can be behind one address.
+#[tokio::test]
+async fn who_tries_bad_tokens_locks_out_nobody_else() {
+    let server = Server::with(|access, _| access.max_failures = 2);
+    let get = |token: &'static str| {
+        let request = request("GET", "/api/v1/indexes").header("authorization", token);
+        server.send("10.0.0.1", request.body(Body::empty()).unwrap())
+    };
+    for expected in [401, 401, 429, 429] {
+        assert_eq!(get("Bearer bad").await.status, expected);
+    }
+    assert_eq!(get("Bearer secret").await.status, 200);
+    assert_eq!(get("Bearer bad").await.status, 429);
+}
+
 #[tokio::test]
 async fn who_asks_is_believed_and_told() {
     let server = Server::new();

@@ -82,7 +82,9 @@ fn what_is_read_often_is_read_by_an_index() {
         ),
         (
             "runs_of",
-            &|reader| assert_eq!(reader.runs_of("a", Moment(0), 9).unwrap().len(), 1),
+            &|reader| {
+                assert_eq!(reader.runs_of("a", &RunFilter::default(), 9).unwrap().rows.len(), 1)
+            },
             &["SEARCH runs USING INDEX runs_by_schedule (schedule=? AND nominal>?)"],
         ),
         (

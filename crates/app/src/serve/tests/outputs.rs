@@ -121,7 +121,7 @@ async fn an_output_that_fails_holds_up_no_other() {
     files.tick(120).await;
     files.deliver().await;
     assert_eq!(files.told("good"), ["new Keys Made"]);
-    let waiting = files.simulation.store().deliveries(&DeliveryFilter::default(), 9).unwrap();
+    let waiting = files.simulation.store().deliveries(&DeliveryFilter::default(), 9).unwrap().rows;
     let of = |name: &str| waiting.iter().find(|delivery| delivery.output == name).unwrap().clone();
     assert!(of("bad").attempts >= 1 && of("bad").error.is_some(), "{waiting:#?}");
     assert_eq!((of("good").attempts, of("good").error), (1, None));
@@ -129,7 +129,7 @@ async fn an_output_that_fails_holds_up_no_other() {
     files.outputs.remove(0);
     files.deliver().await;
     assert_eq!(
-        files.simulation.store().deliveries(&DeliveryFilter::default(), 9).unwrap().len(),
+        files.simulation.store().deliveries(&DeliveryFilter::default(), 9).unwrap().rows.len(),
         2
     );
 }
