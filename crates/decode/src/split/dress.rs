@@ -112,12 +112,12 @@ fn lacks_known_keys(identity: &str) -> bool {
     count > 0 && known == 0
 }
 
-pub(super) fn is_struct(key: &[u8]) -> bool {
+pub(crate) fn is_struct(key: &[u8]) -> bool {
     matches!(key, b"userIdentity" | b"tlsDetails")
 }
 
 /// Returns true if the keys of a struct are not spelled as CloudTrail does.
-pub(super) fn has_other_keys(member: &[u8], json: &[u8]) -> bool {
+pub(crate) fn has_other_keys(member: &[u8], json: &[u8]) -> bool {
     let Ok(member) = std::str::from_utf8(member) else { return false };
     let mut found = false;
     if json.first() == Some(&b'{') {

@@ -241,9 +241,12 @@ fn is_event_key(key: &[u8]) -> bool {
     start.eq_ignore_ascii_case(b"event") && ends.iter().any(|end| rest.eq_ignore_ascii_case(end))
 }
 
+/// The keys whose arrays of objects hold the events of an envelope.
+pub(crate) const ENVELOPES: [&str; 4] = ["Records", "Events", "results", "logEvents"];
+
 /// Returns true for a key whose array of objects holds the events of an envelope.
 pub(crate) fn holds_events(key: &[u8]) -> bool {
-    matches!(key, b"Records" | b"Events" | b"results" | b"logEvents")
+    ENVELOPES.iter().any(|known| known.as_bytes() == key)
 }
 
 /// Returns the outermost keys of an object.

@@ -1,0 +1,116 @@
+//! Reads of single events only what has columns in a table of stored events, without decoding them as
+//! files.
+//!
+//! Senders deliver events one by one, and most are what CloudTrail itself writes. To find out what such
+//! a text is, all that may be in a file would have to be tried. Here it is told by its brackets alone,
+//! like the records of delivered files. Whatever could be read in another way is left to the
+//! [decoder](crate::Decoder).
+
+use std::borrow::Cow;
+
+use spilltrail_event::stored::LEADS;
+
+use crate::cloudtrail::Profile;
+use crate::decoder::event_of;
+use crate::delivered::{Records, WholeRecord};
+use crate::event_view::{EventTime, FieldSet, arrays};
+use crate::extract::Sourcetype;
+use crate::given::Given;
+use crate::paths::{At, PlainPath, Slots};
+use crate::record::Format;
+use crate::split::Part;
+use crate::split::dress::{has_other_keys, is_struct};
+use crate::split::scan::is_valid;
+use crate::split::shape::ENVELOPES;
+
+/// Reads events one at a time, as far as a table of stored events has columns for them.
+///
+/// It keeps its memory from event to event.
+#[derive(Debug)]
+pub struct LeadReader {
+    records: Records,
+    set: FieldSet,
+    slots: Slots,
+    /// The slots of the [`LEADS`].
+    leads: [usize; LEADS.len()],
+    /// The members because of which the splitter reads an object as an envelope.
+    envelopes: Vec<PlainPath>,
+    /// False if the sourcetype that is named for the events is of another format.
+    are_cloudtrail: bool,
+}
+
+/// What a table of stored events has of an event of CloudTrail beside its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leads<'t> {
+    /// The time of the event in microseconds since the epoch; `None` if it has none that can be read.
+    pub time: Option<i64>,
+    /// The values of the fields [`LEADS`], in their order.
+    pub values: [Option<Cow<'t, str>>; LEADS.len()],
+}
+
+impl LeadReader {
+    /// Returns a reader of events for which this sourcetype is named.
+    #[must_use]
+    pub fn new(sourcetype: Option<&str>) -> Self {
+        let mut set = FieldSet::new(Format::CloudTrail, Profile::default());
+        let leads = LEADS.map(|name| set.paths.add(name));
+        let envelopes = ENVELOPES.iter().filter_map(|key| set.paths.add_plain(&[(*key).into()]));
+        let envelopes = envelopes.collect();
+        let format = sourcetype.map(|name| Sourcetype::named(name).format);
+        let are_cloudtrail = format.is_none_or(|format| format == Format::CloudTrail);
+        let (records, slots) = (Records::default(), Slots::default());
+        Self { records, set, slots, leads, envelopes, are_cloudtrail }
+    }
+
+    /// Reads a text that is a single event of CloudTrail, as CloudTrail itself writes it; it is not
+    /// changed, and nothing is around it.
+    ///
+    /// Returns `None` for any other text, and for some that are hard to tell from others. For what it
+    /// returns, [`Decoder::decode`](crate::Decoder::decode) of a file with this text, and
+    /// [`Decoder::decode_event`](crate::Decoder::decode_event) of an event of this format, give exactly
+    /// one event, which has this text, this time and these values.
+    pub fn read<'t>(&mut self, text: &'t str) -> Option<Leads<'t>> {
+        if !self.are_cloudtrail || !self.records.read_one(text) {
+            return None;
+        }
+        let record = self.records.iter(text).next()?;
+        // That the brackets fit does not make nested values and escapes valid.
+        if !is_valid(text.as_bytes()) || has_dressed_struct(&record) {
+            return None;
+        }
+        let outer = event_of(&record, Part { text, offset: 0 }).outer;
+        let Self { set, slots, .. } = self;
+        set.paths.pick(text, arrays(Format::CloudTrail), outer, slots);
+        let is_absent = |path: &PlainPath| matches!(slots.at(path), At::Nothing);
+        if !self.envelopes.iter().all(is_absent) {
+            return None;
+        }
+        let time = EventTime::of(text, set, slots, &Given::default()).epoch;
+        Some(Leads {
+            time: time.map(|time| (time * 1e6).round() as i64),
+            // Of several values, the last one counts.
+            values: self.leads.map(|slot| Some(slots.get(slot).last()?.text(text))),
+        })
+    }
+}
+
+/// Returns true if the keys of a nested object that always has the same are not spelled as CloudTrail
+/// does. The splitter would write such a record anew.
+fn has_dressed_struct(record: &WholeRecord<'_>) -> bool {
+    record.pieces.windows(2).any(|pair| {
+        let bytes = record.text.as_bytes();
+        let [start, end] = [pair[0].end, pair[1].start].map(|at| (at - record.start) as usize);
+        key_before(bytes, start)
+            .is_none_or(|key| is_struct(key) && has_other_keys(key, &bytes[start..end]))
+    })
+}
+
+/// Returns the key of the member whose value begins at `at`; it has no escapes.
+fn key_before(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let before = bytes.get(..at)?.trim_ascii_end().strip_suffix(b":")?;
+    let key = before.trim_ascii_end().strip_suffix(b"\"")?;
+    Some(&key[memchr::memrchr(b'"', key)? + 1..])
+}
+
+#[cfg(test)]
+mod tests;
