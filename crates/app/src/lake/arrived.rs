@@ -7,7 +7,8 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::Float64Type;
 use datafusion::arrow::error::ArrowError;
 use spilltrail_decode::{
-    DecodeOptions, Decoder, Format, Input, LeadReader, Leads, Origin, RawRecord, Rows, is_plain_text,
+    DecodeOptions, Decoder, Format, Input, LeadReader, Leads, Origin, RawRecord, Rows,
+    is_plain_text,
 };
 use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields, stored};
 use spilltrail_lake::{
