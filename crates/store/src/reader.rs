@@ -68,9 +68,8 @@ impl StoreReader {
         nominal: Moment,
     ) -> Result<Vec<FindingRecord>, StoreError> {
         let sql = format!(
-            "SELECT {} FROM findings
-             WHERE detection = ?1 AND nominal = ?2 AND state <> 'withdrawn' ORDER BY id",
-            COLUMNS
+            "SELECT {COLUMNS} FROM findings
+             WHERE detection = ?1 AND nominal = ?2 AND state <> 'withdrawn' ORDER BY id"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query((schedule, nominal.0))?;
