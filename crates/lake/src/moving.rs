@@ -1,15 +1,9 @@
 //! Moves batches from the log of arriving events to the table of events.
 
-use deltalake_core::arrow::array::RecordBatch;
-use deltalake_core::arrow::compute::concat_batches;
-
 use crate::arrival::Arrival;
-use crate::error::{BatchError, LakeError, TableError, WalError};
+use crate::error::{BatchError, LakeError, WalError};
 use crate::table::{EventTable, RowsBuilder};
 use crate::wal::{Removed, StoredBatch, Wal, WalReader};
-
-/// Rows of batches are put together until they have so many bytes in memory.
-const BYTES_TOGETHER: usize = 16 << 20;
 
 /// What was moved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,29 +92,11 @@ pub async fn move_batches(
         if !arrivals.is_empty() {
             answered(wal.note(arrivals)?).await?;
         }
-        table.append(&together(rows)?, number).await?;
+        table.append(rows, number).await?;
         answered(wal.remove_up_to(number)?).await?;
         moved.last = number;
     }
     Ok(moved)
-}
-
-/// Puts rows of small batches together, because each that is written alone takes as long as many.
-fn together(rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, TableError> {
-    let (mut together, mut small, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for one in rows {
-        bytes += one.get_array_memory_size();
-        small.push(one);
-        if bytes >= BYTES_TOGETHER {
-            together.push(concat_batches(&small[0].schema(), &small)?);
-            small.clear();
-            bytes = 0;
-        }
-    }
-    if let Some(first) = small.first() {
-        together.push(concat_batches(&first.schema(), &small)?);
-    }
-    Ok(together)
 }
 
 async fn answered(answer: Removed) -> Result<(), WalError> {

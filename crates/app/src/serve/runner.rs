@@ -199,8 +199,15 @@ impl Runner {
         let mut collected = Collected::default();
         match hunt(&loaded.content, &options, &mut collected).await {
             Ok(summary) => {
-                if summary.events == 0 || summary.has(UnreadKind::OutOfRange) {
-                    self.sink.event(ServeEvent::NoEvents { interval, detections: runs.len() });
+                // That nothing was found before is no reason to doubt that logs come in.
+                let reads_logs = |run: &Run| {
+                    let scheduled = loaded.schedules.run.get(&run.schedule);
+                    scheduled.is_some_and(|scheduled| scheduled.indexes.is_empty())
+                };
+                let detections = runs.iter().filter(|(run, _)| reads_logs(run)).count();
+                let has_none = summary.events == 0 || summary.has(UnreadKind::OutOfRange);
+                if has_none && detections > 0 {
+                    self.sink.event(ServeEvent::NoEvents { interval, detections });
                 }
                 Ok(collected.ended(&summary))
             }

@@ -353,4 +353,7 @@ async fn risk_of_a_day_adds_up_to_one_notable() {
     assert!(one.contains("\"risk_object\":\"ann\"") && one.contains("\"risk_score\":120"), "{one}");
     let runs = simulation.store().runs(Moment(0)).unwrap();
     assert!(runs.iter().all(|run| run.status == Status::Done && run.reason.is_none()), "{runs:#?}");
+    // Each of the detection's hours had an event, and rules of risk are not asked for any.
+    let told = simulation.told.0.lock().unwrap().join("\n");
+    assert!(!told.contains("NoEvents"), "{told}");
 }

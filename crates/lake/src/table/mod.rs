@@ -141,13 +141,17 @@ impl EventTable {
     /// # Errors
     /// Fails if files cannot be written. The rows may be in the table or not: call it again with the same
     /// number, which tells. Files that no commit names may be left until [`EventTable::vacuum`].
-    pub async fn append(&mut self, rows: &[RecordBatch], number: u64) -> Result<Added, TableError> {
+    pub async fn append(
+        &mut self,
+        rows: impl Into<Vec<RecordBatch>>,
+        number: u64,
+    ) -> Result<Added, TableError> {
         self.catch_up().await?;
         if self.last_number().await? >= number {
             return Ok(Added::Before);
         }
         let mut writer = self.writer()?;
-        for batch in clustered(rows.to_vec())? {
+        for batch in clustered(rows.into())? {
             writer.write(batch?).await?;
         }
         let files = self.flushed(writer).await?;

@@ -104,7 +104,7 @@ async fn rows_are_sorted_in_runs() {
         let rows: Vec<RecordBatch> = (0..400)
             .map(|second| called("a", ["x", "y", "z"][random.usize(0..3)], "n", second))
             .collect();
-        table.append(&rows, number).await.unwrap();
+        table.append(rows, number).await.unwrap();
     }
     let mut before: Vec<String> = Vec::new();
     table.files().unwrap().iter().for_each(|file| before.extend(read(&file.path)));
