@@ -60,7 +60,11 @@ impl Ways {
         let values = values.into_iter().map(|value| value.map(Cow::into_owned)).collect();
         let row = (text.to_owned(), "cloudtrail".to_owned(), time, values);
         for is_event in [false, true] {
-            assert_eq!(self.decoded(text, is_event), [row.clone()], "{is_event} {text}");
+            assert_eq!(
+                self.decoded(text, is_event),
+                std::slice::from_ref(&row),
+                "{is_event} {text}"
+            );
         }
         true
     }
