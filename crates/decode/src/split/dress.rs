@@ -90,7 +90,9 @@ pub(crate) fn is_other_key(key: &[u8]) -> bool {
         return false;
     }
     let Ok(key) = std::str::from_utf8(key) else { return false };
-    place_of(key).is_some_and(|(path, _)| path != [key]) || oddly_joined(key).is_some()
+    // Most keys are spelled as CloudTrail does.
+    member_named(key).is_none()
+        && (place_of(key).is_some_and(|(path, _)| path != [key]) || oddly_joined(key).is_some())
 }
 
 /// Returns true if a member that is always an object is a list, as of its keys and values.
