@@ -6,6 +6,9 @@
 //! other, and only the last object can have a token that nobody used.
 
 use std::io::{self, Read};
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::json::{for_each_member, value_end};
 
@@ -98,6 +101,32 @@ const fn rule(
     Rule { path, beside, end, says, is_alone, message }
 }
 
+/// A key beside which answers say something.
+struct Beside {
+    key: &'static str,
+    /// Searches for the key in quotes.
+    finder: Finder<'static>,
+    /// True if an answer with it may be incomplete without an event in it.
+    is_alone: bool,
+}
+
+/// The keys of all rules, each once.
+static BESIDE: LazyLock<Vec<Beside>> = LazyLock::new(|| {
+    let mut all: Vec<Beside> = Vec::new();
+    for rule in RULES {
+        for key in rule.beside {
+            match all.iter_mut().find(|one| one.key == *key) {
+                Some(one) => one.is_alone |= rule.is_alone,
+                None => {
+                    let finder = Finder::new(&format!("\"{key}\"")).into_owned();
+                    all.push(Beside { key, finder, is_alone: rule.is_alone });
+                }
+            }
+        }
+    }
+    all
+});
+
 impl Says {
     fn is_said_by(self, value: &[u8], found: u64) -> bool {
         let text = value.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
@@ -142,6 +171,18 @@ impl<'a> Ends<'a> {
     /// Returns why the text is incomplete, if it says so; `found` is the number of its items that are
     /// events, and `trail` that of CloudTrail events among them.
     pub(crate) fn incomplete(&self, found: u64, trail: u64) -> Option<&'static str> {
+        // Most texts are no answers, which shows without a look at their members.
+        let is_all = self.length == self.head.len() as u64;
+        let is_there = |one: &&Beside| {
+            let is_in = |end: &[u8]| one.finder.find(end).is_some();
+            (trail > 0 || one.is_alone) && (is_in(&self.head) || (!is_all && is_in(&self.tail)))
+        };
+        let keys: Vec<&str> = BESIDE.iter().filter(is_there).map(|one| one.key).collect();
+        if keys.is_empty() { None } else { self.said(found, trail, &keys) }
+    }
+
+    /// Works like [`Ends::incomplete`], given the keys that may be beside a statement.
+    fn said(&self, found: u64, trail: u64, keys: &[&str]) -> Option<&'static str> {
         let tail = &self.tail[self.tail.len().saturating_sub(KEPT)..];
         let (first, tail) = without_list(&self.head, tail);
         if !first.starts_with(b"{") {
@@ -153,7 +194,8 @@ impl<'a> Ends<'a> {
             None => last.as_ref().is_none_or(|last| !last.is_whole),
         };
         let last = last.map(|last| last.text).unwrap_or_default();
-        let has = |key: &&str| member(first, key).is_some() || member(&last, key).is_some();
+        let is_in = |text, key: &&str| member(text, key).is_some();
+        let has = |key: &&str| keys.contains(key) && (is_in(first, key) || is_in(&last, key));
         RULES.iter().find_map(|rule| {
             if (trail == 0 && !rule.is_alone) || !rule.beside.iter().any(has) {
                 return None;
@@ -327,6 +369,50 @@ mod tests {
         ] {
             assert_eq!(incomplete(text, 2, 2).is_some(), is_reported, "{text}");
         }
+    }
+
+    /// Whatever an answer says is found, although only the keys of rules that stand in it are looked at.
+    #[test]
+    fn what_is_not_looked_at_says_nothing() {
+        let paths = RULES.iter().flat_map(|rule| rule.path.iter().chain(rule.beside));
+        let members: Vec<String> = paths.map(|key| format!("\"{key}\"")).collect();
+        let all: Vec<&str> = BESIDE.iter().map(|one| one.key).collect();
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut said = 0;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..random.usize(1..5) {
+                text += random.choice(["{", "[{", "", "{\"a\":\"}\","]).unwrap_or_default();
+                for _ in 0..random.usize(0..5) {
+                    text += random.choice(&members).map_or("", String::as_str);
+                    text += random.choice([":", " : ", ""]).unwrap_or_default();
+                    text += random
+                        .choice([
+                            "true",
+                            "\"t\"",
+                            "\"RUNNING\"",
+                            "[{}]",
+                            "{\"failed\":1,\"total\":9}",
+                            "\"a",
+                        ])
+                        .unwrap_or_default();
+                    text += random.choice([",", ",", "},{", "", "\\"]).unwrap_or_default();
+                }
+                if random.u8(..) < 20 {
+                    text += &" ".repeat(KEPT);
+                }
+                text += random.choice(["}", "}]", "", "\"a\":1}"]).unwrap_or_default();
+            }
+            let mut bytes = text.as_bytes();
+            let mut ends = Ends::new(&mut bytes);
+            io::copy(&mut ends, &mut io::sink()).unwrap();
+            for trail in [0, 1] {
+                let expected = ends.said(2, trail, &all);
+                assert_eq!(ends.incomplete(2, trail), expected, "{text}");
+                said += usize::from(expected.is_some());
+            }
+        }
+        assert!(said > 300, "{said}");
     }
 
     #[test]

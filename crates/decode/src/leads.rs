@@ -19,8 +19,8 @@ use crate::given::Given;
 use crate::paths::{At, PlainPath, Slots};
 use crate::record::Format;
 use crate::split::Part;
-use crate::split::dress::{has_other_keys, is_struct};
-use crate::split::scan::is_valid;
+use crate::split::dress::{is_other_key_of, is_struct};
+use crate::split::scan::{self, Scanner, Step};
 use crate::split::shape::ENVELOPES;
 
 /// Reads events one at a time, as far as a table of stored events has columns for them.
@@ -74,8 +74,7 @@ impl LeadReader {
             return None;
         }
         let record = self.records.iter(text).next()?;
-        // That the brackets fit does not make nested values and escapes valid.
-        if !is_valid(text.as_bytes()) || has_dressed_struct(&record) {
+        if !is_usual(&record) {
             return None;
         }
         let outer = event_of(&record, Part { text, offset: 0 }).outer;
@@ -94,15 +93,43 @@ impl LeadReader {
     }
 }
 
-/// Returns true if the keys of a nested object that always has the same are not spelled as CloudTrail
-/// does. The splitter would write such a record anew.
-fn has_dressed_struct(record: &WholeRecord<'_>) -> bool {
-    record.pieces.windows(2).any(|pair| {
-        let bytes = record.text.as_bytes();
+/// Returns true if a record is valid, and its text is kept as it is. Of a record, only the outermost
+/// members are known to be valid, without the escapes of their texts and the lengths of their numbers;
+/// elsewhere only the brackets fit.
+fn is_usual(record: &WholeRecord<'_>) -> bool {
+    let bytes = record.text.as_bytes();
+    let has_long_piece = || record.pieces.iter().any(|piece| piece.len() > scan::MAX_NUMBER);
+    let is_scanned = !record.is_plain || has_long_piece();
+    if is_scanned && !scan::is_valid(bytes) {
+        return false;
+    }
+    // Objects and lists are between the pieces.
+    record.pieces.windows(2).all(|pair| {
         let [start, end] = [pair[0].end, pair[1].start].map(|at| (at - record.start) as usize);
-        key_before(bytes, start)
-            .is_none_or(|key| is_struct(key) && has_other_keys(key, &bytes[start..end]))
+        let value = &bytes[start..end];
+        match key_before(bytes, start) {
+            Some(key) if is_struct(key) => is_usual_struct(key, value),
+            Some(_) => is_scanned || scan::is_valid(value),
+            None => false,
+        }
     })
+}
+
+/// Returns true if the value of a member that is a struct is valid, and its keys are spelled as
+/// CloudTrail does. Otherwise the splitter would write the record anew.
+fn is_usual_struct(member: &[u8], value: &[u8]) -> bool {
+    let mut scanner = Scanner::new(true);
+    let mut at = 0;
+    loop {
+        match scanner.run(value, at, true) {
+            Step::Key { start, end } if is_other_key_of(member, &value[start..end]) => {
+                return false;
+            }
+            Step::Key { end, .. } => at = end + 1,
+            Step::Done(end) => return end == value.len(),
+            Step::More(_) | Step::Invalid { .. } => return false,
+        }
+    }
 }
 
 /// Returns the key of the member whose value begins at `at`; it has no escapes.

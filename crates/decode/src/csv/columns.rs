@@ -342,3 +342,16 @@ fn keys(parts: &[&str], member: &str, kind: Kind, separator: Option<&str>) -> Ve
     }
     keys
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_in_their_own_place() {
+        for (member, kind) in MEMBERS {
+            assert_eq!(place_of(member), Some((vec![member.to_owned()], kind)));
+            assert_eq!(oddly_joined(member), None);
+        }
+    }
+}

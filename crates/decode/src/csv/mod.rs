@@ -20,7 +20,7 @@ pub(crate) use columns::{
 };
 pub(crate) use header::recognize;
 pub(crate) use record::{Made, inner_value, value};
-pub(crate) use structs::{canonical, to_json as struct_to_json};
+pub(crate) use structs::{canonical, is_usual, to_json as struct_to_json};
 
 use crate::left_out::MemberSet;
 

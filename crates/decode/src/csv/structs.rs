@@ -47,6 +47,29 @@ const KEYS: [&str; 31] = [
 /// The keys in the elements of `resources`.
 const RESOURCE_KEYS: [&str; 5] = ["ARN", "accountId", "type", "resourceType", "resourceName"];
 
+/// For each length of a key, the places in [`KEYS`] of those that have it, as bits.
+const OF_LENGTH: [u32; LONGEST_KEY + 1] = {
+    let mut places = [0; LONGEST_KEY + 1];
+    let mut place = 0;
+    while place < KEYS.len() {
+        places[KEYS[place].len()] |= 1 << place;
+        place += 1;
+    }
+    places
+};
+
+/// Returns true for a key in `userIdentity` or `tlsDetails` that is spelled as CloudTrail does.
+pub(crate) fn is_usual(key: &[u8]) -> bool {
+    let mut places = OF_LENGTH.get(key.len()).copied().unwrap_or(0);
+    while places != 0 {
+        if KEYS[places.trailing_zeros() as usize].as_bytes() == key {
+            return true;
+        }
+        places &= places - 1;
+    }
+    false
+}
+
 /// Returns CloudTrail's spelling of a key inside `member`, given in any case, its words joined or not.
 pub(crate) fn canonical(key: &str, member: &str) -> Option<&'static str> {
     let keys: &[&'static str] = if member == "resources" { &RESOURCE_KEYS } else { &KEYS };
@@ -180,6 +203,23 @@ impl Parser<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_and_their_spellings() {
+        for key in KEYS {
+            assert!(is_usual(key.as_bytes()), "{key}");
+            assert_eq!(canonical(key, "userIdentity"), Some(key));
+            let other = key.to_ascii_uppercase();
+            assert!(!is_usual(other.as_bytes()));
+            assert_eq!(canonical(&other, "userIdentity"), Some(key));
+        }
+        for key in ["", "ARN", "x", &"x".repeat(100)] {
+            assert!(!is_usual(key.as_bytes()), "{key}");
+        }
+        for key in RESOURCE_KEYS {
+            assert_eq!(canonical(key, "resources"), Some(key));
+        }
+    }
 
     #[test]
     fn structs_with_known_keys_are_read() {

@@ -14,8 +14,8 @@ use super::scan::is_valid;
 use super::shape::{Shape, outer_keys, prefix_of_name, without_type};
 use super::spelling::Style;
 use crate::csv::{
-    JOINTS, Kind, canonical, inner_value, is_object_member, member_named, oddly_joined, place_of,
-    struct_to_json,
+    JOINTS, Kind, canonical, inner_value, is_object_member, is_usual, member_named, oddly_joined,
+    place_of, struct_to_json,
 };
 use crate::event_view::EventTime;
 use crate::json::{for_each_element, for_each_member, unescape, value_end};
@@ -90,7 +90,9 @@ pub(crate) fn is_other_key(key: &[u8]) -> bool {
         return false;
     }
     let Ok(key) = std::str::from_utf8(key) else { return false };
-    place_of(key).is_some_and(|(path, _)| path != [key]) || oddly_joined(key).is_some()
+    // Most keys are spelled as CloudTrail does.
+    member_named(key).is_none()
+        && (place_of(key).is_some_and(|(path, _)| path != [key]) || oddly_joined(key).is_some())
 }
 
 /// Returns true if a member that is always an object is a list, as of its keys and values.
@@ -117,17 +119,26 @@ pub(crate) fn is_struct(key: &[u8]) -> bool {
 }
 
 /// Returns true if the keys of a struct are not spelled as CloudTrail does.
-pub(crate) fn has_other_keys(member: &[u8], json: &[u8]) -> bool {
-    let Ok(member) = std::str::from_utf8(member) else { return false };
+pub(super) fn has_other_keys(member: &[u8], json: &[u8]) -> bool {
     let mut found = false;
     if json.first() == Some(&b'{') {
         for_each_member(json, |name, value| {
-            let key = std::str::from_utf8(&json[name]).unwrap_or_default();
-            found |= canonical(key, member).is_some_and(|known| known != key);
+            found |= is_other_key_of(member, &json[name]);
             (!found).then(|| value_end(json, value))
         });
     }
     found
+}
+
+/// Returns true if a key of a struct is not spelled as CloudTrail does.
+pub(crate) fn is_other_key_of(member: &[u8], key: &[u8]) -> bool {
+    if is_usual(key) {
+        return false;
+    }
+    let (Ok(member), Ok(key)) = (std::str::from_utf8(member), std::str::from_utf8(key)) else {
+        return false;
+    };
+    canonical(key, member).is_some_and(|known| known != key)
 }
 
 /// Returns true if the value of a key is a string that stands for an object.

@@ -64,7 +64,8 @@ pub(crate) fn may_hold_event(key: &[u8], value: &[u8]) -> bool {
     const SHORTEST: usize = 64;
     value.len() >= SHORTEST
         && matches!(value.first(), Some(b'{' | b'[' | b'"'))
-        && std::str::from_utf8(key).is_ok_and(|key| place_of(key).is_none())
+        && std::str::from_utf8(key)
+            .is_ok_and(|key| member_named(key).is_none() && place_of(key).is_none())
         && may_hold_events(value)
 }
 

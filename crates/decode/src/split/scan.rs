@@ -8,7 +8,7 @@ use crate::json::{is_number, plain_end};
 use crate::record::MAX_DEPTH;
 
 /// The maximum length of a number, whose text must be contiguous to be checked.
-const MAX_NUMBER: usize = 1024;
+pub(crate) const MAX_NUMBER: usize = 1024;
 
 /// The result of a run of the scanner; offsets refer to the bytes given to that run.
 #[derive(Debug, Clone, PartialEq, Eq)]
