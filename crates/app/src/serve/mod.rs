@@ -93,6 +93,7 @@ impl Server {
         cancel: CancellationToken,
     ) -> Result<Self, AppError> {
         check_zone(&options.zone)?;
+        check_database(options.geoip.as_deref())?;
         let folder = DataFolder::new(&options.data);
         let failed = |reason: String| AppError::Lake { path: folder.path().to_owned(), reason };
         make_private(folder.path()).map_err(|error| failed(error.to_string()))?;
@@ -248,6 +249,7 @@ pub struct SchedulePlan {
 /// Fails if nothing is selected.
 pub fn schedules_of(content: &Content, options: &ServeOptions) -> Result<SchedulePlan, AppError> {
     check_zone(&options.zone)?;
+    check_database(options.geoip.as_deref())?;
     let schedules = choose(content, options)?;
     Ok(SchedulePlan { scheduled: schedules.run.len(), left_out: schedules.left_out })
 }
@@ -263,6 +265,11 @@ fn check_zone(name: &str) -> Result<(), AppError> {
     spilltrail_schedule::zone_of(name)
         .map(drop)
         .map_err(|_| AppError::Zone { name: name.to_owned() })
+}
+
+/// Checks the database of addresses, which each run opens.
+fn check_database(path: Option<&Path>) -> Result<(), AppError> {
+    path.map_or(Ok(()), |path| crate::geo::open(path).map(drop))
 }
 
 fn choose(content: &Content, options: &ServeOptions) -> Result<Schedules, AppError> {

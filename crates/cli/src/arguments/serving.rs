@@ -56,6 +56,9 @@ pub(crate) struct ServeOptions {
     /// Days of events that are kept. Default: all.
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep_days: Option<u32>,
+    /// MaxMind database for iplocation.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) geoip: Option<PathBuf>,
     /// Check the configuration and the content, tell what would run, and end.
     #[arg(long)]
     pub(crate) check_config: bool,
@@ -160,6 +163,7 @@ impl ServeOptions {
             select: self.filters.selection(),
             zone: self.tz.clone().unwrap_or_else(|| "UTC".to_owned()),
             allow: self.allow.clone(),
+            geoip: self.geoip.clone(),
             retention: app::Retention {
                 days: self.keep_days,
                 by_index: self.file.days_by_index(),

@@ -25,6 +25,8 @@ pub(crate) struct ServeKeys {
     api: Option<Spanned<ListenKey>>,
     /// The time zone of schedules.
     tz: Option<String>,
+    /// A MaxMind database for `iplocation`.
+    geoip: Option<PathBuf>,
     /// Days of events that are kept.
     keep_days: Option<NonZeroU32>,
     /// Days of events that are kept, by index.
@@ -143,7 +145,8 @@ impl ServeKeys {
                 }
             }
         }
-        for path in [&mut self.data, &mut self.tls_certificate, &mut self.tls_key] {
+        for path in [&mut self.data, &mut self.geoip, &mut self.tls_certificate, &mut self.tls_key]
+        {
             *path = path.as_deref().map(resolve);
         }
         self
@@ -167,6 +170,7 @@ impl ServeKeys {
         options.hec = options.hec.or(of_key(&self.hec));
         options.api = options.api.or(of_key(&self.api));
         options.tz = options.tz.take().or_else(|| self.tz.clone());
+        options.geoip = options.geoip.take().or_else(|| self.geoip.clone());
         options.keep_days = options.keep_days.or(self.keep_days.map(NonZeroU32::get));
         let filters = &mut options.filters;
         filters.min_score = filters.min_score.or(self.min_score);

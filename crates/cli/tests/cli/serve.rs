@@ -164,6 +164,8 @@ fn commands_say_what_is_missing() {
         (&["risk", "--data", "none"], "no server has worked in none"),
         (&["index", "--data", "none"], "there is no lake in this folder"),
         (&["serve", "--data", "data", "--hec", "nowhere"], "an address with a port"),
+        (&["serve", "--data", "data", "--geoip", "none.mmdb"], "none.mmdb"),
+        (&["serve", "--data", "data", "--geoip", "none.mmdb", "--check-config"], "none.mmdb"),
         (&["token", "remove", "x", "--data", "data"], "there is no token `x`"),
         (&["findings", "list", "--data", "none", "--status", "done"], "expected one of new"),
     ] {
