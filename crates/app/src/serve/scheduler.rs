@@ -137,6 +137,11 @@ impl Scheduler {
             });
             schedules.insert(id.clone(), schedule);
         }
+        let disabled: Vec<String> = records
+            .iter()
+            .filter(|record| !record.is_enabled)
+            .map(|record| record.id.clone())
+            .collect();
         let set = move |store: &mut Store| {
             let is_known =
                 |record: &ScheduleRecord| before.iter().any(|stored| stored.schedule == *record);
@@ -155,6 +160,13 @@ impl Scheduler {
         self.runner.with_store(set).await?;
         // Only now: what could not be stored is tried again.
         (self.overrides, self.schedules) = (changed, schedules);
+        // What nobody runs any more fails no more.
+        for id in disabled {
+            if self.failed.remove(&id).is_some() {
+                let name = self.name_of(&id);
+                self.runner.sink.event(ServeEvent::Solved { part: "scheduler", name });
+            }
+        }
         Ok(())
     }
 

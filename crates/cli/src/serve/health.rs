@@ -207,6 +207,9 @@ mod tests {
             (delivered(Delivered::Sent), &[]),
             (ran(Status::Failed), &["scheduler Keys Made: no memory"]),
             (ServeEvent::Content { scheduled: 0, left_out: &[], changes: &[] }, &[]),
+            // Somebody has disabled it.
+            (ran(Status::Failed), &["scheduler Keys Made: no memory"]),
+            (ServeEvent::Solved { part: "scheduler", name: "Keys Made" }, &[]),
         ] {
             let told = format!("{event:?}");
             health.event(event);
