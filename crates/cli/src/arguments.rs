@@ -91,7 +91,7 @@ pub(crate) enum Command {
     /// Bring logs into a lake, which later searches and hunts read.
     Ingest(IngestOptions),
     /// Keep events that come in, run detections on their schedules, and store what they find.
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// List what a server found, show a finding, and say what became of it.
     #[command(subcommand)]
     Findings(FindingsCommand),

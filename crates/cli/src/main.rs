@@ -158,7 +158,7 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Test(options) => run::run(|cancel| test::run(options, cancel)),
         Command::Replay(options) => run::run(|cancel| replay::run(options, cancel)),
         Command::Ingest(options) => run::run(|cancel| ingest::run(options, cancel)),
-        Command::Serve(options) => run::run_server(|cancel| serve::run(options, cancel)),
+        Command::Serve(options) => run::run_server(|cancel| serve::run(*options, cancel)),
         Command::Token(command) => token::run(&command),
         Command::Findings(command) => data::findings::run(&command),
         Command::Risk(options) => data::risk::run(&options),
