@@ -6,6 +6,7 @@ mod access;
 mod changes;
 mod fuzz;
 mod listener;
+#[path = "../shared/log.rs"]
 mod log;
 mod reads;
 mod searches;

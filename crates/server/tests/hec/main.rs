@@ -5,6 +5,7 @@
 mod client;
 mod codes;
 mod limits;
+#[path = "../shared/log.rs"]
 mod log;
 mod malformed;
 mod senders;
