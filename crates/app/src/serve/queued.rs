@@ -1,7 +1,8 @@
 //! Brings logs in of which a queue tells: each object when it was delivered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use spilltrail_queue::{
@@ -21,11 +22,12 @@ const OPEN_AGAIN: Duration = Duration::from_mins(1);
 
 /// Brings in what a queue tells of, until the server stops.
 pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions, url: String) {
-    let mut trouble = Trouble::new(runner.sink.clone(), "inputs", &input.name);
+    let trouble = Trouble::new(runner.sink.clone(), "inputs", &input.name);
+    let trouble = Arc::new(Mutex::new(trouble));
     let mut puller = loop {
-        match pull(&runner, &input, &url) {
+        match pull(&runner, &input, &url, &trouble) {
             Ok(puller) => break puller,
-            Err(reason) => trouble.failed(&reason),
+            Err(reason) => of(&trouble).failed(&reason),
         }
         tokio::select! {
             () = runner.cancel.cancelled() => return,
@@ -35,17 +37,20 @@ pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions, url: String
     loop {
         match puller.next().await {
             Ok(Some(batch)) => {
-                trouble.works();
-                if store(&runner, &input, batch, &mut trouble).await.is_break() {
+                if store(&runner, &input, batch, &trouble).await.is_break() {
                     break;
                 }
             }
             Ok(None) => break,
             // The next call waits before it asks again.
-            Err(error) => trouble.failed(&with_help(&error)),
+            Err(error) => of(&trouble).failed(&with_help(&error)),
         }
     }
     puller.finish().await;
+}
+
+fn of(trouble: &Mutex<Trouble>) -> MutexGuard<'_, Trouble> {
+    trouble.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Stores the objects of a batch, and tells the queue of which that is true. Breaks if the server stops.
@@ -53,8 +58,8 @@ async fn store(
     runner: &Runner,
     input: &InputOptions,
     batch: Batch,
-    trouble: &mut Trouble,
-) -> std::ops::ControlFlow<()> {
+    trouble: &Mutex<Trouble>,
+) -> ControlFlow<()> {
     let names = batch.objects.iter();
     let names: Vec<String> =
         names.map(|object| format!("s3://{}/{}", object.bucket, object.key)).collect();
@@ -66,6 +71,7 @@ async fn store(
     };
     match look(runner, &of_batch, &BTreeMap::new()).await {
         Ok(done) => {
+            of(trouble).works();
             for unread in &done.unread {
                 let what = format!("{}: {}", input.name, reason(unread));
                 runner.sink.event(if is_missing(unread) {
@@ -77,10 +83,10 @@ async fn store(
             batch.failed(&failed(&names, &done.unread));
         }
         // The batch is given back when it is dropped.
-        Err(AppError::Cancelled(_)) => return std::ops::ControlFlow::Break(()),
-        Err(error) => trouble.failed(&error),
+        Err(AppError::Cancelled(_)) => return ControlFlow::Break(()),
+        Err(error) => of(trouble).failed(&error),
     }
-    std::ops::ControlFlow::Continue(())
+    ControlFlow::Continue(())
 }
 
 /// Returns true if events may be in an object that were not stored.
@@ -103,10 +109,18 @@ fn failed(names: &[String], unread: &[Unread]) -> Vec<usize> {
 }
 
 /// Starts to pull from a queue, with the credentials of the buckets.
-fn pull(runner: &Runner, input: &InputOptions, url: &str) -> Result<Puller, String> {
+fn pull(
+    runner: &Runner,
+    input: &InputOptions,
+    url: &str,
+    trouble: &Arc<Mutex<Trouble>>,
+) -> Result<Puller, String> {
     let queue = open(input, url)?;
-    let (sink, name) = (runner.sink.clone(), input.name.clone());
-    let observer = Arc::new(move |note: Note| tell(&*sink, &name, &note));
+    let (sink, name, trouble) = (runner.sink.clone(), input.name.clone(), trouble.clone());
+    let observer = Arc::new(move |note: Note| match note {
+        Note::Reached => of(&trouble).works(),
+        note => tell(&*sink, &name, &note),
+    });
     Puller::start(queue, PullOptions::default(), &runner.cancel, observer)
         .map_err(|error| with_help(&error))
 }

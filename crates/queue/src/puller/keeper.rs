@@ -152,7 +152,9 @@ pub(super) async fn receive(shared: Arc<Shared>, stop: CancellationToken) {
         };
         let pause = match received {
             Ok(messages) => {
-                failures = 0;
+                if std::mem::take(&mut failures) > 0 {
+                    shared.tell([Note::Reached]);
+                }
                 let now = Instant::now();
                 let is_empty = messages.is_empty();
                 let read = messages.into_iter().map(|message| {

@@ -33,6 +33,8 @@ pub enum Note {
         /// Why.
         error: RecordError,
     },
+    /// The queue answers again, after it could not be asked for messages.
+    Reached,
     /// A message is no longer held, because the queue refused. It will come again.
     Lost {
         /// The name of the message.
@@ -87,6 +89,7 @@ impl fmt::Display for Note {
                 write!(f, "message {message}, received {receives} times: {error}")
             }
             Self::Damaged { message, error } => write!(f, "message {message}: {error}"),
+            Self::Reached => f.write_str("the queue answers again"),
             Self::Lost { message, code } => {
                 write!(f, "message {message} is no longer held")?;
                 if code.is_empty() { Ok(()) } else { write!(f, ": {code}") }
