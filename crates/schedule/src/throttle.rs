@@ -149,6 +149,29 @@ impl Throttle {
         nominal: Moment,
         rows: &[ThrottleKey],
     ) -> Vec<Verdict> {
+        self.decide_beside(state, nominal, rows, BTreeSet::new())
+    }
+
+    /// Does what [`decide`](Self::decide) does for a run that may lack rows which it had when it ran
+    /// before: what it reported then stays reported.
+    pub fn decide_partly(
+        &self,
+        state: &mut ThrottleState,
+        nominal: Moment,
+        rows: &[ThrottleKey],
+    ) -> Vec<Verdict> {
+        let before = state.reported(nominal);
+        self.decide_beside(state, nominal, rows, before)
+    }
+
+    /// Decides about the rows of a run, which reports `kept` besides.
+    fn decide_beside(
+        &self,
+        state: &mut ThrottleState,
+        nominal: Moment,
+        rows: &[ThrottleKey],
+        kept: BTreeSet<ThrottleKey>,
+    ) -> Vec<Verdict> {
         let verdicts = rows.iter().map(|key| self.verdict(state, nominal, key)).collect::<Vec<_>>();
         let before = state.reported(nominal);
         state.retract(nominal);
@@ -157,6 +180,7 @@ impl Throttle {
                 state.report(key, nominal);
             }
         }
+        kept.iter().for_each(|key| state.report(key, nominal));
         if state.newest > nominal && state.reported(nominal) != before {
             state.disturb(nominal, nominal.plus(self.period));
         }
@@ -377,6 +401,20 @@ mod tests {
         run(&throttle, &mut state, 1, &["a"]);
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<ThrottleState>(&text).unwrap(), state);
+    }
+
+    #[test]
+    fn a_run_that_lacks_rows_takes_no_report_back() {
+        let throttle = throttle("3h");
+        let mut state = ThrottleState::default();
+        assert_eq!(run(&throttle, &mut state, 0, &["ann"]), [true]);
+        assert_eq!(run(&throttle, &mut state, 1, &["ann"]), [false]);
+        let rows = [key(&throttle, "bob")];
+        let mut partly = state.clone();
+        throttle.decide_partly(&mut partly, Moment(0), &rows);
+        assert_eq!(run(&throttle, &mut partly, 1, &["ann", "bob"]), [false, false]);
+        throttle.decide(&mut state, Moment(0), &rows);
+        assert_eq!(run(&throttle, &mut state, 1, &["ann", "bob"]), [true, false]);
     }
 
     /// Runs that are repeated when an earlier one was, in their order, give what they give in order.

@@ -308,7 +308,11 @@ impl Runner {
                     (0..findings.len()).filter(|place| hidden[*place].is_none()).collect();
                 let keys: Vec<_> =
                     seen.iter().map(|place| findings::key(throttle, &findings[*place])).collect();
-                let verdicts = throttle.decide(state, nominal, &keys);
+                let verdicts = if is_partial {
+                    throttle.decide_partly(state, nominal, &keys)
+                } else {
+                    throttle.decide(state, nominal, &keys)
+                };
                 for (place, verdict) in seen.into_iter().zip(verdicts) {
                     held[place] = verdict != Verdict::Report;
                 }

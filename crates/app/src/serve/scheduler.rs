@@ -64,8 +64,7 @@ impl Scheduler {
             failed: BTreeMap::new(),
             late_at: now,
             ahead: Vec::new(),
-            // Whatever was disturbed when the server stopped.
-            disturbed: loaded.schedules.run.keys().cloned().collect(),
+            disturbed: BTreeSet::new(),
         };
         scheduler.load(loaded, &[], now).await?;
         Ok(scheduler)
@@ -97,6 +96,8 @@ impl Scheduler {
         }
         self.failed.clear();
         let schedules = &self.loaded.schedules;
+        // Whatever was disturbed when the server stopped, or when one was taken out.
+        self.disturbed.extend(schedules.run.keys().cloned());
         self.runner.sink.event(ServeEvent::Content {
             scheduled: schedules.run.len(),
             left_out: &schedules.left_out,
@@ -333,7 +334,7 @@ impl Scheduler {
     async fn late(&mut self, now: Moment) -> Result<(), AppError> {
         let arrivals = self.arrivals().await?;
         let Some(last) = arrivals.last().map(|arrival| arrival.batch) else { return Ok(()) };
-        // No schedule reads what the server itself did unless it is the only thing that arrives.
+        // What the server writes about itself is not late: searches see it at once.
         let arrivals: Vec<Arrival> =
             arrivals.into_iter().filter(|arrival| !arrival.index.starts_with('_')).collect();
         let look_back = self.runner.options.late_look_back;

@@ -1,0 +1,101 @@
+//! Runs that are made again: what stands in their way takes nothing back.
+
+use spilltrail_store::AllowRule;
+
+use super::*;
+
+/// Returns the files of the table.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|of| of == "parquet") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Returns the entities of what was found.
+fn users(simulation: &Simulation) -> Vec<String> {
+    let found = simulation.store().counted(Moment(0), Moment(i64::MAX)).unwrap();
+    let of_keys = found.iter().filter(|one| one.finding.finding.name == "Keys Made");
+    let mut users: Vec<_> = of_keys.filter_map(|one| one.finding.finding.entity.clone()).collect();
+    users.sort();
+    users
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_takes_no_finding_back() {
+    let mut simulation = Simulation::new().await;
+    simulation.arrive("ann", &[START.plus(HOUR / 2)]).await;
+    simulation.move_all().await;
+    simulation.scheduler.tick(START.plus(2 * HOUR)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann"]);
+    let table = simulation.server.runner.folder.lake().table();
+    for file in files(&table) {
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[4..200].fill(0);
+        fs::write(&file, bytes).unwrap();
+    }
+    simulation.arrive("bob", &[START.plus(HOUR / 3)]).await;
+    simulation.move_all().await;
+    simulation.scheduler.tick(START.plus(2 * HOUR + 600)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann", "bob"]);
+    let runs = simulation.store().runs(Moment(0)).unwrap();
+    let late: Vec<_> = runs.iter().filter(|run| run.status == Status::Late).collect();
+    assert!(!late.is_empty());
+    let told = |run: &&&spilltrail_store::StoredRun| {
+        run.reason.as_deref().is_some_and(|reason| reason.starts_with("events are missing"))
+    };
+    assert_eq!(late.iter().filter(told).count(), late.len(), "{late:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_over_events_that_were_dropped_are_not_made_again() {
+    let Simulation { folder, server, scheduler, .. } = Simulation::new().await;
+    drop((server, scheduler));
+    let mut options = options(folder.path());
+    options.retention.days = Some(1);
+    let mut simulation = Simulation::with(folder, options, START).await;
+    simulation.arrive("ann", &[START.plus(HOUR / 2)]).await;
+    simulation.move_all().await;
+    simulation.scheduler.tick(START.plus(2 * HOUR)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann"]);
+    simulation.arrive("bob", &[START.plus(HOUR / 3)]).await;
+    simulation.move_all().await;
+    simulation.scheduler.tick(START.plus(72 * HOUR)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann"]);
+    let told = simulation.told.0.lock().unwrap().join("\n");
+    assert!(told.contains("Keys Made: events arrived too late for"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_hidden_holds_back_nothing() {
+    let throttled = format!("{DETECTION}  throttling:\n    fields: [user_name]\n    period: 5h\n");
+    let mut simulation = Simulation::of(&throttled).await;
+    let mut desk = Desk::open(&simulation.server.runner.folder.store()).unwrap();
+    let rule = AllowRule {
+        detection: "Keys Made".to_owned(),
+        field: "count".to_owned(),
+        value: "1".to_owned(),
+        owner: "ann".to_owned(),
+        reason: "one is usual".to_owned(),
+        expires: None,
+    };
+    desk.add_allow(&rule, START).unwrap();
+    simulation.arrive("ann", &[START.plus(HOUR / 2)]).await;
+    simulation.scheduler.tick(START.plus(HOUR + 900)).await.unwrap();
+    assert_eq!(users(&simulation), [""; 0]);
+    let two = [START.plus(HOUR + HOUR / 2), START.plus(HOUR + HOUR / 3)];
+    simulation.arrive("ann", &two).await;
+    simulation.scheduler.tick(START.plus(2 * HOUR + 900)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann"]);
+    // That one was reported, and holds back the same.
+    let two = two.map(|time| time.plus(HOUR));
+    simulation.arrive("ann", &two).await;
+    simulation.scheduler.tick(START.plus(3 * HOUR + 900)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann"]);
+}
