@@ -26,6 +26,9 @@ pub struct Copied {
 /// The folder of the table's own log.
 const LOG: &str = "_delta_log";
 
+/// How often the log is copied before a backup is given up, because events moved meanwhile each time.
+const MOST_COPIES: u32 = 20;
+
 /// The files beside the databases and the table that a server needs again.
 const BESIDE: &[&str] = &["hec-tokens.json", "api-token"];
 
@@ -56,7 +59,7 @@ pub async fn copy_data(from: &Path, to: &Path) -> Result<Copied, AppError> {
     copied.map_err(|reason| failed(from, reason))?;
     // The table must not know of batches whose numbers the copied log would give out again, and the log
     // must have noted the times of all that the table has.
-    loop {
+    for attempt in 1.. {
         let (log, to) = (source.lake().log(), target.lake().log());
         let copied = blocking(move || copy_log(&log, &to)).await?;
         copied.map_err(|reason| failed(from, reason))?;
@@ -70,6 +73,11 @@ pub async fn copy_data(from: &Path, to: &Path) -> Result<Copied, AppError> {
         let now = last_number(table.as_ref()).await.map_err(unreadable)?;
         if now == moved {
             break;
+        }
+        if attempt == MOST_COPIES {
+            let reason =
+                "events move to the table faster than their log can be copied; try again later";
+            return Err(failed(from, reason.to_owned()));
         }
         moved = now;
     }

@@ -184,7 +184,7 @@ async fn schedule(
     let mut scheduler = Scheduler::new(runner.clone(), loaded, now()).await?;
     let trouble = |part| Trouble::new(runner.sink.clone(), part, "");
     let (mut of_runs, mut of_content) = (trouble("scheduler"), trouble("content"));
-    let mut of_findings = Trouble::new(runner.sink.clone(), "scheduler", "old findings");
+    let mut of_findings = trouble("store");
     loop {
         let next = match scheduler.tick(now()).await {
             Err(AppError::Cancelled(_)) => return Ok(()),

@@ -10,7 +10,7 @@ use spilltrail_server::{Delivered as Sent, Metrics, PartState, Readiness, Task};
 use spilltrail_store::{FindingState, Status};
 
 /// The parts of a server that can have problems.
-const PARTS: &[&str] = &["lake", "scheduler", "content", "outputs", "inputs", "network"];
+const PARTS: &[&str] = &["lake", "store", "scheduler", "content", "outputs", "inputs", "network"];
 
 /// The part of a server that takes events of senders.
 const RECEIVE: &str = "receive";
