@@ -23,6 +23,8 @@ use crate::error::{AppError, blocking};
 const LATE_EVERY: i64 = 5 * 60;
 /// The longest time until the clock is looked at again, in seconds: it may be set.
 const LONGEST_PAUSE: i64 = 30;
+/// How often it is told that events are too old for all runs, in seconds.
+const OLD_EVERY: i64 = 3600;
 /// How long a run waits after its first failure, in seconds, and at most.
 const FIRST_WAIT: i64 = 30;
 const LONGEST_WAIT: i64 = 15 * 60;
@@ -44,6 +46,8 @@ pub(super) struct Scheduler {
     /// The schedules of which runs may have to run again, because one before them throttles something
     /// else now.
     disturbed: BTreeSet<String>,
+    /// When it was told last that events are too old for all runs.
+    old_told: Option<Moment>,
 }
 
 impl Scheduler {
@@ -65,6 +69,7 @@ impl Scheduler {
             late_at: now,
             ahead: Vec::new(),
             disturbed: BTreeSet::new(),
+            old_told: None,
         };
         scheduler.load(loaded, &[], now).await?;
         Ok(scheduler)
@@ -345,6 +350,7 @@ impl Scheduler {
             Ok((reader.covered(from)?, reader.schedules()?))
         };
         let (covered, stored) = self.runner.with_store(read).await?;
+        self.tell_too_old(&arrivals, &covered, now);
         let Late { again, mut beyond } = late(now, &covered, &arrivals, look_back);
         // What was dropped cannot be found again: a run over it would take its findings back.
         let kept = self.runner.options.retention.kept_since(now);
@@ -378,6 +384,45 @@ impl Scheduler {
             self.forget(last).await?;
         }
         Ok(())
+    }
+
+    /// Tells of events that came in and are from before all that detections have looked at, as those of an
+    /// archive are: no run will look at them.
+    fn tell_too_old(&mut self, arrivals: &[Arrival], covered: &[Covered], now: Moment) {
+        if self.old_told.is_some_and(|told| now.since(told) < OLD_EVERY) {
+            return;
+        }
+        let mut firsts: BTreeMap<&str, Moment> = BTreeMap::new();
+        for one in covered.iter().filter(|one| one.indexes.is_empty()) {
+            let first = firsts.entry(&one.schedule).or_insert(one.interval.from);
+            *first = one.interval.from.min(*first);
+        }
+        firsts.retain(|id, _| {
+            let scheduled = self.loaded.schedules.run.get(*id);
+            scheduled.is_some_and(|one| matches!(one.what, What::Detection(_)))
+        });
+        let Some(last) = firsts.values().max() else { return };
+        let old =
+            arrivals.iter().flat_map(|arrival| &arrival.spans).filter(|span| span.to <= *last);
+        let Some(old) = old.copied().reduce(|one, other| Interval {
+            from: one.from.min(other.from),
+            to: one.to.max(other.to),
+        }) else {
+            return;
+        };
+        let count = firsts.values().filter(|first| old.to <= **first).count();
+        let detections = if count == 1 {
+            "1 detection does".to_owned()
+        } else {
+            format!("{count} detections do")
+        };
+        let what = format!(
+            "events of {old} came in; {detections} not look at them, because they are too old; \
+             `spilltrail hunt --lake {}` does",
+            self.runner.folder.path().display()
+        );
+        self.runner.sink.event(ServeEvent::Warning { part: "scheduler", what: &what });
+        self.old_told = Some(now);
     }
 
     /// Tells of each detection how many of its runs do not run again, although events arrived for them.

@@ -99,3 +99,21 @@ async fn what_is_hidden_holds_back_nothing() {
     simulation.scheduler.tick(START.plus(3 * HOUR + 900)).await.unwrap();
     assert_eq!(users(&simulation), ["ann"]);
 }
+
+/// Whoever points a server at an archive is told that nobody looks at it.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_are_too_old_for_all_runs_are_told() {
+    let mut simulation = Simulation::new().await;
+    simulation.scheduler.tick(START.plus(2 * HOUR)).await.unwrap();
+    for minutes in [10, 20] {
+        simulation.arrive("ann", &[START.plus(-30 * 24 * HOUR)]).await;
+        simulation.move_all().await;
+        simulation.scheduler.tick(START.plus(2 * HOUR + minutes * 60)).await.unwrap();
+    }
+    assert_eq!(users(&simulation), [""; 0]);
+    let told = simulation.told.0.lock().unwrap();
+    let told: Vec<_> = told.iter().filter(|line| line.contains("too old")).collect();
+    let [one] = told.as_slice() else { panic!("{told:#?}") };
+    assert!(one.contains("events of 2026-10-03T00:00:00Z to 2026-10-03T00:01:00Z"), "{one}");
+    assert!(one.contains("1 detection does not look at them"), "{one}");
+}
