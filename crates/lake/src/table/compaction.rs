@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
-use super::cluster::{ROWS_TOGETHER, clustered};
+use super::cluster::{ROWS_TOGETHER, sorted};
 use super::{Change, EventTable, MOST_ATTEMPTS, TableFile, rows};
 use crate::error::TableError;
 
@@ -199,7 +199,7 @@ impl Runs {
             bytes += rows.get_array_memory_size();
             run.push(rows);
         }
-        if run.is_empty() { Ok(None) } else { clustered(run).map(Some) }
+        if run.is_empty() { Ok(None) } else { sorted(run).map(Some) }
     }
 
     /// Returns the next rows as they are in the files.

@@ -151,7 +151,7 @@ impl EventTable {
             return Ok(Added::Before);
         }
         let mut writer = self.writer()?;
-        for batch in clustered(rows.into())? {
+        for batch in clustered(rows.into()) {
             writer.write(batch?).await?;
         }
         let files = self.flushed(writer).await?;
