@@ -56,9 +56,11 @@ fn table_of(file: &TableFile) -> StoredTable {
             index: file.index.as_str().into(),
             events: file.rows,
             times: file.min_time.zip(file.max_time).map(seconds),
-            has_rows: !file.formats.as_ref().is_some_and(|(least, most)| {
-                least == stored::WITH_LEADS && most == stored::WITH_LEADS
-            }),
+            // What senders gave beside an event can have lists, as rows have.
+            has_rows: file.has_fields
+                || !file.formats.as_ref().is_some_and(|(least, most)| {
+                    least == stored::WITH_LEADS && most == stored::WITH_LEADS
+                }),
         },
     }
 }

@@ -51,6 +51,9 @@ pub struct TableFile {
     pub max_time: Option<i64>,
     /// The first and the last name of the formats of the events, in the order of bytes.
     pub formats: Option<(String, String)>,
+    /// Whether the log says that senders gave fields beside the texts of some events. A table of an older
+    /// version does not say.
+    pub has_fields: bool,
     /// No event arrived later, in microseconds since the epoch, in the same way.
     pub max_received: Option<i64>,
 }
@@ -135,6 +138,9 @@ fn file(batch: &RecordBatch, row: usize, folder: &Path) -> Result<TableFile, Tab
         formats: text("min.format")
             .zip(text("max.format"))
             .map(|(least, most)| (least.to_owned(), most.to_owned())),
+        has_fields: count("null_count.fields")
+            .zip(count("num_records"))
+            .is_some_and(|(absent, rows)| absent < rows),
         max_received: time("max._indextime").map(later),
         path,
     })

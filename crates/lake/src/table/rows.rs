@@ -112,7 +112,7 @@ pub(super) fn columns() -> impl Iterator<Item = StructField> {
 
 /// Returns the columns whose smallest and largest values the log of the table has for each file.
 pub(super) fn compared() -> Vec<&'static str> {
-    [stored::TIME, stored::INDEX_TIME, stored::SOURCETYPE, stored::FORMAT]
+    [stored::TIME, stored::INDEX_TIME, stored::SOURCETYPE, stored::FORMAT, stored::FIELDS]
         .into_iter()
         .chain(LEADS)
         .collect()

@@ -133,6 +133,7 @@ fn files_are_chosen_so_that_events_are_rarely_rewritten() {
         max_time: None,
         max_received: None,
         formats: None,
+        has_fields: false,
     };
     for (sizes, expected) in [
         (&[][..], 0),

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 
-use deltalake_core::arrow::array::Array;
+use deltalake_core::arrow::array::{Array, AsArray};
+use deltalake_core::arrow::datatypes::TimestampMicrosecondType;
 use jiff::civil::date;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -27,6 +28,38 @@ async fn files_tell_what_a_reader_can_skip() {
     assert_eq!((b.min_time, b.max_time), (None, None));
     assert!(a.bytes > 0 && a.path.metadata().unwrap().len() == a.bytes);
     assert!(a.max_received.is_some_and(|time| time >= 0));
+    assert!(!a.has_fields && !b.has_fields);
+    let mut builder = RowsBuilder::new();
+    for fields in [None, Some("{\"region\":\"eu\"}")] {
+        builder.push(&EventRow { index: "c", fields, ..EventRow::default() }).unwrap();
+    }
+    table.append([builder.finish()], 2).await.unwrap();
+    let with_fields = |file: &TableFile| file.index == "c" && file.has_fields;
+    assert!(table.files().unwrap().iter().any(with_fields));
+}
+
+/// The rows of a file are sorted, so that a search for a call reads little of it.
+#[tokio::test]
+async fn rows_of_a_file_are_sorted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    let mut builder = RowsBuilder::new();
+    for (number, name) in ["Put", "Get", "Put", "Get", "List"].into_iter().enumerate() {
+        let mut leads = [None; LEADS.len()];
+        leads[0] = Some(name);
+        let time = Some(NOON - number as i64);
+        builder.push(&EventRow { index: "a", time, leads, ..EventRow::default() }).unwrap();
+    }
+    table.append([builder.finish()], 1).await.unwrap();
+    let file = table.files().unwrap().pop().unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path).unwrap());
+    let rows = reader.unwrap().build().unwrap().next().unwrap().unwrap();
+    let names = rows.column_by_name("eventName").unwrap().as_string::<i32>();
+    let names: Vec<&str> = names.iter().flatten().collect();
+    assert_eq!(names, ["Get", "Get", "List", "Put", "Put"]);
+    let times = rows.column_by_name("_time").unwrap();
+    let times = times.as_primitive::<TimestampMicrosecondType>().values();
+    assert_eq!(times[..2], [NOON - 3, NOON - 1]);
 }
 
 /// Whatever an index is called, and whatever the time is, the table can be read afterwards.
