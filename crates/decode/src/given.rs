@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde::de::IgnoredAny;
 
 use crate::cloudtrail::Values;
@@ -40,7 +41,7 @@ impl Given {
 pub(crate) struct GivenFields {
     text: Box<str>,
     /// The names, each with at least one value.
-    fields: Vec<(String, Vec<String>)>,
+    fields: IndexMap<String, Vec<String>>,
 }
 
 impl GivenFields {
@@ -52,7 +53,7 @@ impl GivenFields {
             return None;
         }
         let bytes = text.as_bytes();
-        let mut fields: Vec<(String, Vec<String>)> = Vec::new();
+        let mut fields: IndexMap<String, Vec<String>> = IndexMap::new();
         let mut is_flat = true;
         for_each_member(bytes, |key, at| {
             let (name, end) = (unescape(&text[key]), value_end(bytes, at));
@@ -74,10 +75,7 @@ impl GivenFields {
                 }
             }
             if !values.is_empty() {
-                match fields.iter_mut().find(|(known, _)| *known == name) {
-                    Some((_, known)) => known.append(&mut values),
-                    None => fields.push((name.into_owned(), values)),
-                }
+                fields.entry(name.into_owned()).or_default().append(&mut values);
             }
             Some(end)
         });
@@ -96,7 +94,7 @@ impl GivenFields {
 
     /// Returns the values of a field.
     pub(crate) fn values(&self, field: &str) -> Option<&[String]> {
-        self.iter().find(|(name, _)| *name == field).map(|(_, values)| values)
+        self.fields.get(field).map(Vec::as_slice)
     }
 }
 

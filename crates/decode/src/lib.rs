@@ -60,7 +60,7 @@ pub use lines::{MAX_LINE, for_each_line};
 pub use origin::{Origin, OwnOrigin};
 pub use own_names::OwnNames;
 pub use peek::{Look, holds_rows};
-pub use plain::is_plain_text;
+pub use plain::Arrived;
 pub use record::{Format, MAX_RECORD, RawRecord};
 pub use report::{
     CALENDAR_END, Damage, DamageKind, FileReport, KEPT_DAMAGES, NAMED_ENTRIES, SkipKind, Untimed,

@@ -7,8 +7,7 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::Float64Type;
 use datafusion::arrow::error::ArrowError;
 use spilltrail_decode::{
-    DecodeOptions, Decoder, Format, Input, LeadReader, Leads, Origin, RawRecord, Rows,
-    is_plain_text,
+    Arrived, DecodeOptions, Decoder, Format, Input, LeadReader, Leads, Origin, RawRecord, Rows,
 };
 use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields, stored};
 use spilltrail_lake::{
@@ -22,6 +21,9 @@ const MICROS: i64 = 1_000_000;
 
 /// The format of a text that is an event itself.
 const TEXT: &str = "other";
+
+/// The format of an object that is an event, whatever lists it has.
+const OBJECT: &str = "json";
 
 /// The sourcetype of such a text, unless its sender names another one.
 const TEXT_SOURCETYPE: &str = "httpevent";
@@ -79,7 +81,7 @@ pub(crate) fn rows_of(
     let arrival = of_batch.format.is_empty().then_some(*received);
     let events = batch.events()?;
     let found = Found::of(&events, of_batch)?;
-    let is_plain = |number: usize| found.plain.get(number) == Some(&true);
+    let arrived = |number: usize| found.arrived.get(number).copied().unwrap_or(Arrived::Events);
     let mut found_rows = found.rows().peekable();
     let (mut number, mut pushed) = (0_usize, Ok(()));
     events.each(|event| {
@@ -106,8 +108,11 @@ pub(crate) fn rows_of(
         }
         let mut is_text = true;
         while let Some(row) = found_rows.next_if(|row| row.number == number) {
-            if is_plain(number) {
-                continue;
+            match arrived(number) {
+                Arrived::Text => continue,
+                // It was read as a list of events, and is one.
+                Arrived::Object if row.text.as_bytes() != event.raw.trim_ascii() => continue,
+                Arrived::Object | Arrived::Events => {}
             }
             is_text = false;
             let FoundRow { text, format, leads, .. } = row;
@@ -124,9 +129,14 @@ pub(crate) fn rows_of(
         }
         if is_text {
             of_event.time.into_iter().for_each(&mut *see);
-            let sourcetype =
-                of_event.sourcetype.or_else(|| is_plain(number).then_some(TEXT_SOURCETYPE));
-            let row = EventRow { sourcetype, ..of_event };
+            let row = match arrived(number) {
+                Arrived::Object => EventRow { format: OBJECT, ..of_event },
+                Arrived::Text => EventRow {
+                    sourcetype: of_event.sourcetype.or(Some(TEXT_SOURCETYPE)),
+                    ..of_event
+                },
+                Arrived::Events => of_event,
+            };
             pushed = pushed.clone().and_then(|()| rows.push(&row));
         }
         number += 1;
@@ -140,8 +150,8 @@ struct Found<'e> {
     /// row. `None` for others, whose rows are in `rows`.
     quick: Vec<Option<Leads<'e>>>,
     rows: Vec<RecordBatch>,
-    /// For each text, whether it is an event itself, whatever is in it, because nobody has looked at it yet.
-    plain: Vec<bool>,
+    /// For each text, what it is. Those at which somebody has looked before are events.
+    arrived: Vec<Arrived>,
 }
 
 /// A row that a text gives.
@@ -190,7 +200,7 @@ impl<'e> Found<'e> {
         };
         let may_be_quick = matches!(format, None | Some(Format::CloudTrail));
         let mut reader = LeadReader::new(of_batch.sourcetype.as_deref());
-        let (mut quick, mut plain) = (Vec::new(), Vec::new());
+        let (mut quick, mut arrived) = (Vec::new(), Vec::new());
         events.each(|event| {
             let number = quick.len();
             let text = std::str::from_utf8(event.raw);
@@ -198,7 +208,7 @@ impl<'e> Found<'e> {
             let is_quick = leads.is_some();
             quick.push(leads);
             if is_quick {
-                plain.push(false);
+                arrived.push(Arrived::Events);
                 return;
             }
             origin.source = number.to_string().into();
@@ -206,20 +216,20 @@ impl<'e> Found<'e> {
                 (Some(format), Ok(text)) => {
                     let record = RawRecord { text, offset: 0, format };
                     let _ = decoder.decode_event(&record, &origin, &mut keep);
-                    plain.push(false);
+                    arrived.push(Arrived::Events);
                 }
-                (Some(_), Err(_)) => plain.push(false),
+                (Some(_), Err(_)) => arrived.push(Arrived::Events),
                 (None, _) => {
                     let text = Input::Seekable(Box::new(Cursor::new(event.raw.to_vec())));
                     let report = decoder.decode(text, &origin, &mut keep);
-                    plain.push(is_plain_text(event.raw, &report));
+                    arrived.push(Arrived::of(event.raw, &report));
                 }
             }
         })?;
         let _ = decoder.finish(&mut keep);
         let found: Result<Vec<RecordBatch>, ArrowError> = found.into_iter().collect();
         let rows = found.map_err(|_| BatchError::Damaged("its events cannot be read"))?;
-        Ok(Self { quick, rows, plain })
+        Ok(Self { quick, rows, arrived })
     }
 
     fn rows(&self) -> impl Iterator<Item = FoundRow<'_>> {
@@ -330,6 +340,7 @@ mod tests {
                 (r#"{"a":1}"#, None),
                 (r#"Nov 29 host app: {"a":1}"#, None),
                 (r#"{"a":1} and more"#, None),
+                (r#"{"user":"ann","results":[{"id":1},{"id":2}]}"#, None),
             ],
         );
         let texts = |name: &str| -> Vec<String> {
@@ -337,21 +348,23 @@ mod tests {
             let texts = column.as_string::<i32>();
             texts.iter().map(|text| text.unwrap_or("-").to_owned()).collect()
         };
+        let list = r#"{"user":"ann","results":[{"id":1},{"id":2}]}"#;
         let lines = [r#"Nov 29 host app: {"a":1}"#, r#"{"a":1} and more"#];
         assert_eq!(
             texts("_raw"),
-            [event, event, "plain words", event, r#"{"a":1}"#, lines[0], lines[1]]
+            [event, event, "plain words", event, r#"{"a":1}"#, lines[0], lines[1], list]
         );
-        let formats = ["cloudtrail", "cloudtrail", "other", "cloudtrail", "json", "other", "other"];
+        let formats =
+            ["cloudtrail", "cloudtrail", "other", "cloudtrail", "json", "other", "other", "json"];
         assert_eq!(texts("format"), formats);
-        assert_eq!(texts("eventName"), ["A", "A", "-", "A", "-", "-", "-"]);
-        let sourcetypes = ["-", "-", "httpevent", "-", "-", "httpevent", "httpevent"];
+        assert_eq!(texts("eventName"), ["A", "A", "-", "A", "-", "-", "-", "-"]);
+        let sourcetypes = ["-", "-", "httpevent", "-", "-", "httpevent", "httpevent", "-"];
         assert_eq!(texts("sourcetype"), sourcetypes);
         let times = found.column_by_name("_time").unwrap();
         let times = times.as_primitive::<TimestampMicrosecondType>().values();
         // What has no time at all has that of its arrival.
         let happened = 1_773_741_600_000_000;
-        assert_eq!(*times, [happened, happened, 70, happened, 7, 7, 7]);
+        assert_eq!(*times, [happened, happened, 70, happened, 7, 7, 7, 7]);
     }
 
     /// Returns what searches find of a batch of events that nobody has looked at: some of their fields.

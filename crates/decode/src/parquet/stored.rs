@@ -160,7 +160,7 @@ impl Stored<'_> {
         let offset = u64::try_from(offset).unwrap_or(0);
         let fields = self.columns.fields.filter(|leaf| self.has_values(group, *leaf));
         let chosen = match filter {
-            Some(filter) if fields.is_none() && self.is_ruled_out(group, filter) => {
+            Some(filter) if self.is_ruled_out(group, filter, fields.is_some()) => {
                 return visit(StoredStep::Passed(self.all_of(group)));
             }
             // If the columns that are compared are damaged, the texts tell.
@@ -202,7 +202,7 @@ impl Stored<'_> {
     }
 
     /// Returns true if no event of a row group can satisfy any of the conditions.
-    fn is_ruled_out(&self, group: &RowGroupMetaData, filter: &Filter<'_>) -> bool {
+    fn is_ruled_out(&self, group: &RowGroupMetaData, filter: &Filter<'_>, has_given: bool) -> bool {
         let described = Group { metadata: &self.file.metadata, group, schema: &self.file.schema };
         let is_only = |leaf: usize, text: &str, may_be_absent: bool| match described.range_of(leaf)
         {
@@ -220,6 +220,7 @@ impl Stored<'_> {
         if !has_leads {
             return false;
         }
+        // A field that is given takes the place of the member of its name.
         let range = |field: &str| {
             let (_, leaf) = filter.leads.iter().find(|(name, _)| *name == field)?;
             described.range_of(*leaf)
@@ -229,7 +230,10 @@ impl Stored<'_> {
         if times.is_none_or(|(_, last)| last > filter.horizon) && filter.horizon.is_finite() {
             return false;
         }
-        !filter.conditions.iter().any(|condition| condition.may_match(&range, times))
+        !filter.conditions.iter().any(|condition| match has_given {
+            true => condition.may_match(&|_| None, times),
+            false => condition.may_match(&range, times),
+        })
     }
 
     /// Returns what is known of all events of a row group.
@@ -265,20 +269,24 @@ impl Stored<'_> {
         self.read(group, &leaves, None, &mut |batch, places| {
             let texts = |leaf: usize| texts_of(batch, places, leaf);
             let (formats, kinds) = (texts(format), sourcetype.and_then(texts));
-            let (times, given) = (times_of(batch, places, time), fields.and_then(texts));
+            let (all_times, given) = (times_of(batch, places, time), fields.and_then(texts));
             let leads: Vec<Option<&BinaryViewArray>> =
                 filter.leads.iter().map(|(_, leaf)| texts(*leaf)).collect();
             for row in 0..batch.num_rows() {
-                let time = time_at(times, row);
+                let time = time_at(all_times, row);
+                let times = time.map(|time| widened(time, time));
+                let is_given = given.is_some_and(|given| given.is_valid(row));
                 let has_leads = formats
                     .is_some_and(|f| value(f, row) == Some(stored::WITH_LEADS.as_bytes()))
                     && kinds.is_none_or(|kinds| {
                         value(kinds, row).is_none_or(|kind| kind == OWN_SOURCETYPE.as_bytes())
                     });
-                if !has_leads
-                    || given.is_some_and(|given| given.is_valid(row))
-                    || verdicts.may_match(&leads, row, time.map(|time| widened(time, time)))
-                {
+                let may_match = if is_given {
+                    filter.conditions.iter().any(|one| one.may_match(&|_| None, times))
+                } else {
+                    verdicts.may_match(&leads, row, times)
+                };
+                if !has_leads || may_match {
                     match rows.last_mut() {
                         Some(range) if range.end == next => range.end += 1,
                         _ => rows.push(next..next + 1),
