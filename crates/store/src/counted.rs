@@ -39,21 +39,6 @@ pub struct Counted {
 }
 
 impl StoreReader {
-    /// Returns the findings that count and are told from one moment on and before another, in the order
-    /// in which they are told. All of them are in memory; [`counted_each`](Self::counted_each) has one at
-    /// a time.
-    ///
-    /// # Errors
-    /// Fails if the file cannot be read.
-    pub fn counted(&self, from: Moment, to: Moment) -> Result<Vec<Counted>, StoreError> {
-        let mut found = Vec::new();
-        self.counted_each(from, to, |one| {
-            found.push(one);
-            Ok::<_, StoreError>(())
-        })?;
-        Ok(found)
-    }
-
     /// Visits the findings that count and are told from one moment on and before another, in the order
     /// in which they are told: one after the other, as they are when it begins. The visitor may use this
     /// reader.

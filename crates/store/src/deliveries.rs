@@ -231,6 +231,8 @@ impl Store {
         before: Moment,
     ) -> Result<Vec<(String, u64)>, StoreError> {
         let transaction = self.begin()?;
+        // A file of an older form does not say when.
+        transaction.execute("UPDATE outputs SET seen = ?1 WHERE seen = 0", [now.0])?;
         for name in names {
             let sql = "UPDATE outputs SET seen = ?2 WHERE name = ?1";
             transaction.prepare_cached(sql)?.execute(params![name, now.0])?;
@@ -297,19 +299,34 @@ impl StoreReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn due(&self, output: &str, now: Moment, most: usize) -> Result<Vec<Delivery>, StoreError> {
+        let most = most.min(MOST_DELIVERIES);
+        let mut found = self.waiting(output, "next <= ?2", now, most)?;
+        if found.len() < most {
+            let (later, furthest) = (most - found.len(), now.plus(FURTHEST));
+            found.extend(self.waiting(output, "next > ?2", furthest, later)?);
+        }
+        Ok(found)
+    }
+
+    /// Returns deliveries to an output that wait and whose next time meets a condition.
+    fn waiting(
+        &self,
+        output: &str,
+        next: &str,
+        moment: Moment,
+        most: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM deliveries
-             WHERE output = ?1 AND state = 'waiting' AND (next <= ?2 OR next > ?3)
+             WHERE output = ?1 AND state = 'waiting' AND {next}
                AND NOT EXISTS (
                    SELECT 1 FROM deliveries AS earlier
                    WHERE earlier.output = deliveries.output AND earlier.id = deliveries.id
                      AND earlier.seq < deliveries.seq AND earlier.state = 'waiting')
-             ORDER BY next, seq LIMIT ?4"
+             ORDER BY next, seq LIMIT ?3"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let furthest = now.plus(FURTHEST);
-        let most = most.min(MOST_DELIVERIES);
-        let mut rows = statement.query(params![output, now.0, furthest.0, most])?;
+        let mut rows = statement.query(params![output, moment.0, most])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(read(row, 0)?);

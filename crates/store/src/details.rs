@@ -61,13 +61,6 @@ pub struct MoreDetails {
     pub deliveries: bool,
 }
 
-impl Details {
-    /// Returns the entries of the history that say something, newest first.
-    pub fn comments(&self) -> impl Iterator<Item = (&HistoryEntry, &str)> {
-        self.history.iter().filter_map(|entry| Some((entry, entry.comment.as_deref()?)))
-    }
-}
-
 impl StoreReader {
     /// Returns all there is about a finding; `None` if there is none with this id, which must be
     /// complete.

@@ -45,14 +45,16 @@ impl StoreReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
-        let sql = "SELECT id, spec, is_enabled, is_overridden, done FROM schedules ORDER BY id";
+        let sql = "SELECT id, spec, is_enabled, stated, done FROM schedules ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let spec: ScheduleSpec = parsed("schedule", &row.get::<_, String>(1)?)?;
-            let (is_enabled, is_overridden) = (row.get(2)?, row.get(3)?);
-            let schedule = ScheduleRecord { id: row.get(0)?, spec, is_enabled, is_overridden };
+            let stated = row.get::<_, Option<String>>(3)?;
+            let stated = stated.map(|stated| parsed("schedule", &stated)).transpose()?;
+            let (id, is_enabled) = (row.get(0)?, row.get(2)?);
+            let schedule = ScheduleRecord { id, spec, is_enabled, stated };
             found.push(StoredSchedule { schedule, done: Moment(row.get(4)?) });
         }
         Ok(found)

@@ -15,8 +15,16 @@ pub struct ScheduleRecord {
     pub spec: ScheduleSpec,
     /// Whether it runs.
     pub is_enabled: bool,
-    /// Whether a user has changed it, so that new content does not.
-    pub is_overridden: bool,
+    /// What its detection states, if a user has set something in place of it.
+    pub stated: Option<ScheduleSpec>,
+}
+
+impl ScheduleRecord {
+    /// Returns when it runs and over which events as its detection states it.
+    #[must_use]
+    pub fn stated(&self) -> &ScheduleSpec {
+        self.stated.as_ref().unwrap_or(&self.spec)
+    }
 }
 
 /// A schedule and how far it has come.

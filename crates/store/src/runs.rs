@@ -1,6 +1,7 @@
 //! Lists of runs: of one schedule, the last ones, and how many went how.
 
 use rusqlite::params_from_iter;
+use rusqlite::types::Value;
 use serde::{Deserialize, Serialize};
 use spilltrail_schedule::Moment;
 
@@ -70,10 +71,10 @@ impl StoreReader {
         }
         let most = most.min(MOST_RUNS);
         let sql = format!(
-            "SELECT {RUN} FROM runs WHERE {} ORDER BY nominal DESC, attempt DESC LIMIT {}",
-            conditions.sql(),
-            most + 1
+            "SELECT {RUN} FROM runs WHERE {} ORDER BY nominal DESC, attempt DESC LIMIT ?",
+            conditions.sql()
         );
+        conditions.values.push(Value::Integer(most as i64 + 1));
         Ok(Rows::cut(self.some_runs(&sql, params_from_iter(&conditions.values))?, most))
     }
 

@@ -13,6 +13,7 @@ pub(crate) const STEPS: &[M<'_>] = &[
     M::up(DELIVERIES),
     M::up(OUTPUTS),
     M::up(TOLD),
+    M::up(STATED),
 ];
 
 /// Schedules, the ledger of their runs, and findings.
@@ -270,3 +271,7 @@ const TOLD: &str = "
     CREATE TRIGGER risks_go_with_their_finding AFTER DELETE ON findings BEGIN
         DELETE FROM risks WHERE finding = OLD.number;
     END;";
+
+/// What detections state, beside what users have set in place of it.
+const STATED: &str = "
+    ALTER TABLE schedules ADD COLUMN stated TEXT;";

@@ -98,17 +98,18 @@ impl Store {
         now: Moment,
     ) -> Result<(), StoreError> {
         // It never goes back: what was done before it was disabled is not done again.
-        let sql = "INSERT INTO schedules (id, spec, is_enabled, is_overridden, done)
-             VALUES (?1, ?2, ?3, ?4, ?5)
+        let sql = "INSERT INTO schedules (id, spec, is_enabled, is_overridden, done, stated)
+             VALUES (?1, ?2, ?3, ?4 IS NOT NULL, ?5, ?4)
              ON CONFLICT (id) DO UPDATE SET
                  done = CASE WHEN excluded.is_enabled > is_enabled THEN max(done, excluded.done)
                         ELSE done END,
                  spec = excluded.spec, is_enabled = excluded.is_enabled,
-                 is_overridden = excluded.is_overridden";
-        let ScheduleRecord { id, spec, is_enabled, is_overridden } = schedule;
+                 is_overridden = excluded.is_overridden, stated = excluded.stated";
+        let ScheduleRecord { id, spec, is_enabled, stated } = schedule;
         let spec = ledger::json(spec)?;
+        let stated = stated.as_ref().map(ledger::json).transpose()?;
         let mut statement = self.reader.connection.prepare_cached(sql)?;
-        statement.execute(params![id, spec, is_enabled, is_overridden, now.0])?;
+        statement.execute(params![id, spec, is_enabled, stated, now.0])?;
         Ok(())
     }
 

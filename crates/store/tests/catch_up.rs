@@ -168,7 +168,7 @@ fn schedule(id: &str, cron: &str, earliest: &str, window: Window) -> ScheduleRec
         mode: Mode::Continuous,
         priority: Priority::Default,
     };
-    ScheduleRecord { id: id.into(), spec, is_enabled: true, is_overridden: false }
+    ScheduleRecord { id: id.into(), spec, is_enabled: true, stated: None }
 }
 
 #[test]

@@ -35,8 +35,8 @@ fn store(path: &Path) -> Store {
         priority: Priority::Default,
     };
     let mut store = Store::open(path).unwrap();
-    let (id, is_enabled, is_overridden) = ("a".to_owned(), true, false);
-    let schedule = ScheduleRecord { id, spec, is_enabled, is_overridden };
+    let (id, is_enabled, stated) = ("a".to_owned(), true, None);
+    let schedule = ScheduleRecord { id, spec, is_enabled, stated };
     store.set_schedule(&schedule, Moment(0)).unwrap();
     store
 }
@@ -164,7 +164,7 @@ fn a_desk_is_killed_at_any_moment() {
             // All of them have been changed as often, and are what the last change says.
             let details = reader.finding(&id).unwrap().unwrap();
             assert_eq!(details.history.len(), count.min(MOST_HISTORY), "round {round}");
-            let last = details.comments().next().unwrap().1.to_owned();
+            let last = details.history.iter().find_map(|entry| entry.comment.clone()).unwrap();
             assert_eq!(last, (count - 1).to_string(), "round {round}");
             let expected = TriageStatus::ALL[(count - 1) % 5];
             assert_eq!(details.listed.triage.status, expected, "round {round}");

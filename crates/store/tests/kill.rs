@@ -34,8 +34,8 @@ fn run_for_ever(path: &Path) {
         mode: Mode::Continuous,
         priority: Priority::Default,
     };
-    let (id, is_enabled, is_overridden) = ("a".to_owned(), true, false);
-    let schedule = ScheduleRecord { id, spec, is_enabled, is_overridden };
+    let (id, is_enabled, stated) = ("a".to_owned(), true, None);
+    let schedule = ScheduleRecord { id, spec, is_enabled, stated };
     store.set_schedule(&schedule, Moment(0)).unwrap();
     let throttle = Throttle::new(vec![], "1s").unwrap();
     loop {

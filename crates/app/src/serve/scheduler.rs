@@ -139,7 +139,7 @@ impl Scheduler {
                 id: id.clone(),
                 spec: schedule.spec().clone(),
                 is_enabled: set.and_then(|set| set.is_enabled).unwrap_or(true),
-                is_overridden: set.is_some(),
+                stated: set.is_some().then(|| one.schedule.spec().clone()),
             });
             schedules.insert(id.clone(), schedule);
         }

@@ -99,14 +99,14 @@ fn list(options: &ScheduleListOptions) -> Result<ExitCode> {
     let mut rows: Vec<Row> = Vec::new();
     for stored in &schedules {
         let id = &stored.schedule.id;
-        let spec = &stored.schedule.spec;
         let last = last.iter().find(|run| run.schedule == *id);
         let set = overrides.iter().find(|set| set.detection == *id);
         // A server takes what was set the next time that it looks at the clock.
         let is_enabled =
             set.and_then(|set| set.set.is_enabled).unwrap_or(stored.schedule.is_enabled);
-        let spec = set.and_then(|set| set.set.applied_to(spec, now()).ok());
-        let spec = &spec.map_or_else(|| stored.schedule.spec.clone(), |one| one.spec().clone());
+        let stated = stored.schedule.stated();
+        let spec = set.and_then(|set| set.set.applied_to(stated, now()).ok());
+        let spec = &spec.map_or_else(|| stated.clone(), |one| one.spec().clone());
         let next = Schedule::new(spec.clone()).ok().and_then(|schedule| {
             let next = schedule.next(stored.done)?;
             Some(schedule.start_of(next, id))

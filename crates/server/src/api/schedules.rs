@@ -416,14 +416,11 @@ fn set(api: Arc<Api>, asked: Asked) -> Answering {
         let id = asked.part("id").to_owned();
         let (who, now) = (asked.who, api.now());
         let (wanted, checked) = (id.clone(), set.clone());
-        // The store has a schedule as it runs, with what was set before in place of what the detection
-        // states, and only who reads the content knows that. So what is set now is looked at together
-        // with what was set before, though it takes its place as a whole.
         let applied = api.readers.read(move |reader| {
             let mut all = reader.schedules()?.into_iter();
             let found = all.find(|found| found.schedule.id == wanted);
             let found = found.ok_or(StoreError::NoSchedule { id: wanted })?;
-            Ok(checked.applied_to(&found.schedule.spec, now))
+            Ok(checked.applied_to(found.schedule.stated(), now))
         });
         if let Err(error) = applied.await? {
             return Err(ApiError::new(Code::BadParameter, error.to_string()));

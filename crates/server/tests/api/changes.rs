@@ -94,6 +94,9 @@ async fn schedules_are_overridden() {
         ("PUT", "copies/override", json!({"cron": "0 0 31 2 *", "reason": "x"}), 400),
         ("PUT", "copies/override", json!({"window": "", "latest": "", "reason": "x"}), 204),
         ("PUT", "copies/override", json!({"window": "none", "reason": "x"}), 204),
+        // What is set takes the place of what was set before as a whole.
+        ("PUT", "set/override", json!({"latest": "-2h", "reason": "x"}), 400),
+        ("PUT", "set/override", json!({"latest": "-5m@m", "reason": "x"}), 204),
         ("PUT", "copies/override", json!({"reason": ""}), 400),
         ("PUT", "none/override", json!({"reason": "x"}), 404),
         ("POST", "none/enable", json!({"reason": "x"}), 404),

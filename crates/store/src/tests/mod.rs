@@ -29,7 +29,7 @@ pub(crate) fn spec() -> ScheduleSpec {
 }
 
 pub(crate) fn schedule(id: &str, is_enabled: bool) -> ScheduleRecord {
-    ScheduleRecord { id: id.into(), spec: spec(), is_enabled, is_overridden: false }
+    ScheduleRecord { id: id.into(), spec: spec(), is_enabled, stated: None }
 }
 
 pub(crate) fn run(nominal: i64, attempt: u32, status: Status) -> RunRecord {
@@ -92,4 +92,15 @@ pub(crate) fn finish(store: &mut Store, nominal: i64, attempt: u32, found: &[Fin
 
 pub(crate) fn file(folder: &tempfile::TempDir) -> std::path::PathBuf {
     folder.path().join("store.sqlite")
+}
+
+/// Returns the findings that count of a time.
+pub(crate) fn counted(reader: &StoreReader, from: i64, to: i64) -> Vec<Counted> {
+    let mut found = Vec::new();
+    let all = reader.counted_each(Moment(from), Moment(to), |one| {
+        found.push(one);
+        Ok::<_, StoreError>(())
+    });
+    all.unwrap();
+    found
 }

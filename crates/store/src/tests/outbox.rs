@@ -60,13 +60,13 @@ fn what_another_interval_has_is_told_again() {
         let outcome = Outcome { run: &run, findings: &findings, throttle: None, hits: &[] };
         store.finish_run(&outcome).unwrap();
         assert_eq!(told(&store, 0).len(), expected);
-        let counted = store.reader().counted(Moment(0), Moment(20_000)).unwrap();
+        let counted = super::counted(store.reader(), 0, 20_000);
         assert_eq!(counted.len(), expected);
     }
     // A run whose interval overlaps another one's finds nothing new.
     finish(&mut store, 3 * 3600, 1, &[finding("x", "1")]);
     assert_eq!(told(&store, 0).len(), 3);
-    let counted = store.reader().counted(Moment(0), Moment(20_000)).unwrap();
+    let counted = super::counted(store.reader(), 0, 20_000);
     let told: Vec<i64> = counted.iter().map(|one| one.told.0 / 3600).collect();
     assert_eq!(told, [1, 2, 4]);
     // Days are told with what may count at most.

@@ -87,7 +87,8 @@ fn changes_of_several_findings_are_told_one_by_one() {
         changed: Some(Moment(13)),
     };
     assert_eq!((details.listed.triage.clone(), details.listed.urgency), (expected, Level::Medium));
-    let comments: Vec<&str> = details.comments().map(|(_, comment)| comment).collect();
+    let comments: Vec<&str> =
+        details.history.iter().filter_map(|entry| entry.comment.as_deref()).collect();
     assert_eq!(comments, ["planned work"]);
     assert_eq!(details.newest.finding, finding("x", "1"));
     assert_eq!(store.reader().changed().unwrap().triage, 5);
