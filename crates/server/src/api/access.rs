@@ -147,8 +147,7 @@ impl Access {
         }
         if !self.rate.take(now) {
             let message = "too many requests in a second, from all clients together";
-            let error = ApiError::new(Code::TooManyRequests, message);
-            return Err(ApiError { retry_after: Some(1), ..error });
+            return Err(ApiError::new(Code::TooManyRequests, message));
         }
         Ok(true)
     }

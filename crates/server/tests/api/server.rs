@@ -281,10 +281,14 @@ fn fill(path: &std::path::Path) {
         priority: Priority::Default,
     };
     for (id, is_enabled) in [("copies", true), ("off", false)] {
-        let spec = spec.clone();
-        let record = ScheduleRecord { id: id.into(), spec, is_enabled, is_overridden: false };
+        let record = ScheduleRecord { id: id.into(), spec: spec.clone(), is_enabled, stated: None };
         store.set_schedule(&record, Moment(NOW - 20_000)).unwrap();
     }
+    // The server runs it as somebody has set it before.
+    let set = ScheduleSpec { earliest: "-5h".into(), ..spec.clone() };
+    let record =
+        ScheduleRecord { id: "set".into(), spec: set, is_enabled: true, stated: Some(spec) };
+    store.set_schedule(&record, Moment(NOW - 20_000)).unwrap();
     let run = |nominal: i64, status| RunRecord {
         schedule: "copies".into(),
         nominal: Moment(nominal),
