@@ -149,7 +149,7 @@ impl Throttle {
         nominal: Moment,
         rows: &[ThrottleKey],
     ) -> Vec<Verdict> {
-        self.decide_beside(state, nominal, rows, BTreeSet::new())
+        self.decide_again(state, nominal, rows, false)
     }
 
     /// Does what [`decide`](Self::decide) does for a run that may lack rows which it had when it ran
@@ -160,27 +160,29 @@ impl Throttle {
         nominal: Moment,
         rows: &[ThrottleKey],
     ) -> Vec<Verdict> {
-        let before = state.reported(nominal);
-        self.decide_beside(state, nominal, rows, before)
+        self.decide_again(state, nominal, rows, true)
     }
 
-    /// Decides about the rows of a run, which reports `kept` besides.
-    fn decide_beside(
+    /// Decides about the rows of a run. What it reported before stays reported if `keeps` says so.
+    fn decide_again(
         &self,
         state: &mut ThrottleState,
         nominal: Moment,
         rows: &[ThrottleKey],
-        kept: BTreeSet<ThrottleKey>,
+        keeps: bool,
     ) -> Vec<Verdict> {
         let verdicts = rows.iter().map(|key| self.verdict(state, nominal, key)).collect::<Vec<_>>();
-        let before = state.reported(nominal);
-        state.retract(nominal);
+        // Only a run that ran before has reported anything, and only then is there something to disturb.
+        let ran = state.newest >= nominal;
+        let before = if ran { state.reported(nominal) } else { BTreeSet::new() };
+        if ran && !keeps {
+            state.retract(nominal);
+        }
         for (key, verdict) in rows.iter().zip(&verdicts) {
             if *verdict == Verdict::Report {
                 state.report(key, nominal);
             }
         }
-        kept.iter().for_each(|key| state.report(key, nominal));
         if state.newest > nominal && state.reported(nominal) != before {
             state.disturb(nominal, nominal.plus(self.period));
         }
