@@ -54,14 +54,18 @@ pub(crate) async fn post(
     let after = response.headers().get(RETRY_AFTER).and_then(|value| wait(value, now));
     // What was accepted is delivered, whatever becomes of the rest of the answer.
     let answer = read(&mut response).await;
-    let answer = text::fit(&redact(&answer, post.secrets), MOST_QUOTED, text::LINE);
+    let answer = || text::fit(&redact(&answer, post.secrets), MOST_QUOTED, text::LINE);
     match judge(status) {
         Verdict::Delivered => Ok(Receipt { detail: format!("`{peer}` answered {status}"), bytes }),
         Verdict::Retry => {
+            let answer = answer();
             Err(DeliveryError::Retry { reason: Reason::Status { peer, status, answer }, after })
         }
         Verdict::Elsewhere => Err(DeliveryError::permanent(Reason::Redirect { peer, status })),
-        Verdict::Refused => Err(DeliveryError::permanent(Reason::Status { peer, status, answer })),
+        Verdict::Refused => {
+            let answer = answer();
+            Err(DeliveryError::permanent(Reason::Status { peer, status, answer }))
+        }
     }
 }
 
