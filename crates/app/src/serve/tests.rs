@@ -1,5 +1,6 @@
 //! A server whose clock is simulated: what comes in when, and what is found.
 
+mod inputs;
 mod late;
 mod outputs;
 
@@ -11,7 +12,7 @@ use std::sync::PoisonError;
 use spilltrail_content::BuiltinPack;
 use spilltrail_lake::{BatchBuilder, Commit, Compaction, Event, Origin, move_batches};
 use spilltrail_schedule::Limits;
-use spilltrail_store::{DeliveryFilter, Desk, Override, Status, StoreReader};
+use spilltrail_store::{DeliveryFilter, Desk, Override, Status, StoreError, StoreReader};
 
 use super::*;
 use crate::lake::MovedRows;
@@ -163,9 +164,19 @@ impl Simulation {
         move_batches(&wal, &mut self.server.table, 1 << 20, &mut self.rows).await.unwrap();
     }
 
+    fn counted(&self) -> Vec<spilltrail_store::Counted> {
+        let mut found = Vec::new();
+        let all = self.store().counted_each(Moment(0), Moment(i64::MAX), |one| {
+            found.push(one);
+            Ok::<_, StoreError>(())
+        });
+        all.unwrap();
+        found
+    }
+
     /// Returns what counts at the end: detection, time, entity and number.
     fn found(&self) -> BTreeSet<String> {
-        let counted = self.store().counted(Moment(0), Moment(i64::MAX)).unwrap();
+        let counted = self.counted();
         let line = |one: &spilltrail_store::Counted| {
             let record = &one.finding.finding;
             let body: serde_json::Value = serde_json::from_str(&record.body).unwrap();

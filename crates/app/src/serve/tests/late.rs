@@ -20,7 +20,7 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 
 /// Returns the entities of what was found.
 fn users(simulation: &Simulation) -> Vec<String> {
-    let found = simulation.store().counted(Moment(0), Moment(i64::MAX)).unwrap();
+    let found = simulation.counted();
     let of_keys = found.iter().filter(|one| one.finding.finding.name == "Keys Made");
     let mut users: Vec<_> = of_keys.filter_map(|one| one.finding.finding.entity.clone()).collect();
     users.sort();
