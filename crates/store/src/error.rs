@@ -180,7 +180,7 @@ mod tests {
         for (code, expected) in [
             (ffi::SQLITE_BUSY, "another process has been writing"),
             (ffi::SQLITE_BUSY_SNAPSHOT, "another process has been writing"),
-            (ffi::SQLITE_LOCKED, "another process has been writing"),
+            (ffi::SQLITE_LOCKED, "cannot use the store"),
             (ffi::SQLITE_FULL, "the disk is full"),
             (ffi::SQLITE_CORRUPT, "cannot use the store"),
         ] {

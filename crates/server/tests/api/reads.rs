@@ -97,7 +97,7 @@ async fn risk_is_added_up() {
 async fn schedules_tell_how_their_runs_went() {
     let server = Server::new();
     let list = server.get("/api/v1/schedules").await;
-    assert_eq!(members(&list["schedules"], "id"), ["copies", "off"]);
+    assert_eq!(members(&list["schedules"], "id"), ["copies", "off", "set"]);
     let copies = &list["schedules"][0];
     assert_eq!(
         copies["counts"],
