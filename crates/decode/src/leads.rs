@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use spilltrail_event::stored::LEADS;
+use spilltrail_event::stored::{LEADS, WITH_LEADS};
 
 use crate::cloudtrail::Profile;
 use crate::decoder::event_of;
@@ -16,7 +16,7 @@ use crate::delivered::{Records, WholeRecord};
 use crate::event_view::{EventTime, FieldSet, arrays};
 use crate::extract::Sourcetype;
 use crate::given::Given;
-use crate::paths::{At, PlainPath, Slots};
+use crate::paths::{At, Outer, PlainPath, Slots};
 use crate::record::Format;
 use crate::split::Part;
 use crate::split::dress::{is_other_key_of, is_struct};
@@ -29,10 +29,7 @@ use crate::split::shape::ENVELOPES;
 #[derive(Debug)]
 pub struct LeadReader {
     records: Records,
-    set: FieldSet,
-    slots: Slots,
-    /// The slots of the [`LEADS`].
-    leads: [usize; LEADS.len()],
+    picker: LeadPicker,
     /// The members because of which the splitter reads an object as an envelope.
     envelopes: Vec<PlainPath>,
     /// False if the sourcetype that is named for the events is of another format.
@@ -52,14 +49,13 @@ impl LeadReader {
     /// Returns a reader of events for which this sourcetype is named.
     #[must_use]
     pub fn new(sourcetype: Option<&str>) -> Self {
-        let mut set = FieldSet::new(Format::CloudTrail, Profile::default());
-        let leads = LEADS.map(|name| set.paths.add(name));
-        let envelopes = ENVELOPES.iter().filter_map(|key| set.paths.add_plain(&[(*key).into()]));
+        let mut picker = LeadPicker::new(Format::CloudTrail);
+        let paths = &mut picker.set.paths;
+        let envelopes = ENVELOPES.iter().filter_map(|key| paths.add_plain(&[(*key).into()]));
         let envelopes = envelopes.collect();
         let format = sourcetype.map(|name| Sourcetype::named(name).format);
         let are_cloudtrail = format.is_none_or(|format| format == Format::CloudTrail);
-        let (records, slots) = (Records::default(), Slots::default());
-        Self { records, set, slots, leads, envelopes, are_cloudtrail }
+        Self { records: Records::default(), picker, envelopes, are_cloudtrail }
     }
 
     /// Reads a text that is a single event of CloudTrail, as CloudTrail itself writes it; it is not
@@ -78,18 +74,47 @@ impl LeadReader {
             return None;
         }
         let outer = event_of(&record, Part { text, offset: 0 }).outer;
-        let Self { set, slots, .. } = self;
-        set.paths.pick(text, arrays(Format::CloudTrail), outer, slots);
-        let is_absent = |path: &PlainPath| matches!(slots.at(path), At::Nothing);
+        self.picker.pick(text, outer);
+        let is_absent = |path: &PlainPath| matches!(self.picker.slots.at(path), At::Nothing);
         if !self.envelopes.iter().all(is_absent) {
             return None;
         }
-        let time = EventTime::of(text, set, slots, &Given::default()).epoch;
-        Some(Leads {
+        Some(self.picker.leads(text, &Given::default()))
+    }
+}
+
+/// Picks what a table of stored events has of the events of one format beside their texts.
+#[derive(Debug)]
+pub(crate) struct LeadPicker {
+    set: FieldSet,
+    slots: Slots,
+    /// The slots of the [`LEADS`], if events of the format have columns for them.
+    leads: Option<[usize; LEADS.len()]>,
+    format: Format,
+}
+
+impl LeadPicker {
+    pub(crate) fn new(format: Format) -> Self {
+        let mut set = FieldSet::new(format, Profile::default());
+        let has_leads = format.name() == WITH_LEADS;
+        let leads = has_leads.then(|| LEADS.map(|name| set.paths.add(name)));
+        Self { set, slots: Slots::default(), leads, format }
+    }
+
+    /// Picks the values of an event.
+    pub(crate) fn pick(&mut self, text: &str, outer: Option<Outer<'_>>) {
+        self.set.paths.pick(text, arrays(self.format), outer, &mut self.slots);
+    }
+
+    /// Returns what was picked last, of an event with this text.
+    pub(crate) fn leads<'t>(&self, text: &'t str, given: &Given) -> Leads<'t> {
+        let time = EventTime::of(text, &self.set, &self.slots, given).epoch;
+        // Of several values, the last one counts.
+        let value = |slot: usize| Some(self.slots.get(slot).last()?.text(text));
+        Leads {
             time: time.map(|time| (time * 1e6).round() as i64),
-            // Of several values, the last one counts.
-            values: self.leads.map(|slot| Some(slots.get(slot).last()?.text(text))),
-        })
+            values: self.leads.map_or_else(Default::default, |leads| leads.map(value)),
+        }
     }
 }
 

@@ -48,7 +48,8 @@ impl Format {
     ];
 
     /// Returns the name of the format, by which [`Format::named`] finds it.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::CloudTrail => "cloudtrail",
             Self::Lake => "lake",
