@@ -75,6 +75,30 @@ pub enum WalError {
         /// What the database said.
         source: Arc<rusqlite::Error>,
     },
+    /// Something must come into the table, or be known not to, before rows are added straight to it.
+    #[error(
+        "{} has events that are not in the table yet, or rows were added whose end is not known; move the \
+         events to the table first",
+        path.display()
+    )]
+    Unsettled {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The log has batches, but has given out fewer numbers than the table knows: it is not the log of the
+    /// table.
+    #[error(
+        "{} has given out numbers up to {newest}, and the table has batches up to {last}",
+        path.display()
+    )]
+    Behind {
+        /// The file.
+        path: PathBuf,
+        /// The largest number that the log has given out.
+        newest: u64,
+        /// The number of the last batch in the table.
+        last: u64,
+    },
     /// The log was closed before it answered. Whether the commit was stored is not known.
     #[error("the log of arriving events is closed")]
     Closed,
@@ -104,6 +128,34 @@ pub enum LakeError {
     /// The table cannot be used.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The log has events that would count as being in the table by their numbers, and are not: it is not
+    /// the log from which the table was made.
+    #[error(
+        "{} is not the log of the table in {}: the table has batches up to number {last}, and the log \
+         has given out numbers up to {newest}; put the log back that was there, or move this one, which \
+         has events, to a new folder and let them come into a table there",
+        log.display(),
+        table.display()
+    )]
+    Foreign {
+        /// The file of the log.
+        log: PathBuf,
+        /// The folder of the table.
+        table: PathBuf,
+        /// The largest number that the log has given out.
+        newest: u64,
+        /// The number of the last batch in the table.
+        last: u64,
+    },
+    /// Others have added to the table what should have been added by this process. Its rows were not added.
+    #[error(
+        "another process adds events to the table in {}; stop it, and add them again",
+        table.display()
+    )]
+    Overtaken {
+        /// The folder of the table.
+        table: PathBuf,
+    },
 }
 
 /// Why the table of events cannot be used.

@@ -8,9 +8,13 @@
 //! carries the number of the last batch whose events it adds, so that each batch comes in exactly once.
 //! [`move_batches`] moves them there, and [`View`] has all events as they are at one moment.
 //!
+//! Rows of files that can be read again go straight there, by [`add_rows`]. The log only keeps marks that say
+//! how far the files were read, and they count exactly if the rows are in the table.
+//!
 //! The table stays in order by [`EventTable::compact`], [`EventTable::drop_before`] and
 //! [`EventTable::vacuum`], which whoever owns it calls now and then.
 
+mod adding;
 mod arrival;
 mod batch;
 mod error;
@@ -20,6 +24,7 @@ mod table;
 mod view;
 mod wal;
 
+pub use adding::{add_rows, settle};
 pub use arrival::Arrival;
 pub use batch::{Batch, BatchBuilder, Event, Events, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Origin};
 pub use error::{BatchError, LakeError, TableError, WalError};
@@ -31,6 +36,6 @@ pub use table::{
 };
 pub use view::View;
 pub use wal::{
-    Appended, Commit, ListedBatch, Mark, Numbers, Removed, StoredBatch, Wal, WalOptions, WalReader,
-    WalSize,
+    Appended, Arriving, Commit, ListedBatch, Mark, Numbers, Pended, Removed, StoredBatch, Wal,
+    WalOptions, WalReader, WalSize,
 };

@@ -1,5 +1,6 @@
 //! Moves batches from the log of arriving events to the table of events.
 
+use crate::adding::settle;
 use crate::arrival::Arrival;
 use crate::error::{BatchError, LakeError, WalError};
 use crate::table::{EventTable, RowsBuilder};
@@ -47,10 +48,12 @@ impl<F: FnMut(&StoredBatch, &mut RowsBuilder) -> Result<(), BatchError>> Rows fo
 ///
 /// `rows_of` makes the rows of a batch. If the process stops at any moment, or an error ends the move,
 /// each batch is in the log or in the table, and the next move goes on from there. What is in both counts
-/// as in the table, and the next move removes it from the log.
+/// as in the table, and the next move removes it from the log: it begins with [`settle`]. So it must not run
+/// while rows are [added](crate::add_rows) straight to the table.
 ///
 /// # Errors
-/// Fails if the log or the table cannot be used.
+/// Fails if the log or the table cannot be used, and with [`LakeError::Foreign`] if the log is not that of
+/// the table.
 pub async fn move_batches(
     wal: &Wal,
     table: &mut EventTable,
@@ -58,14 +61,7 @@ pub async fn move_batches(
     rows_of: &mut (dyn Rows + Send),
 ) -> Result<Moved, LakeError> {
     let reader = WalReader::open(wal.path())?;
-    table.refresh().await?;
-    let mut moved = Moved { last: table.last_number().await?, ..Moved::default() };
-    if reader.after(0, 0)?.first().is_some_and(|batch| batch.number <= moved.last) {
-        // The last move ended before it removed what it had added. The table says now whether what it
-        // added is on the disk.
-        table.append(&[], moved.last).await?;
-        answered(wal.remove_up_to(moved.last)?).await?;
-    }
+    let mut moved = Moved { last: settle(wal, table).await?, ..Moved::default() };
     let newest = reader.last_number()?;
     while moved.last < newest {
         let batches = reader.after(moved.last, most_bytes)?;
@@ -99,6 +95,6 @@ pub async fn move_batches(
     Ok(moved)
 }
 
-async fn answered(answer: Removed) -> Result<(), WalError> {
+pub(crate) async fn answered(answer: Removed) -> Result<(), WalError> {
     answer.await.unwrap_or(Err(WalError::Closed))
 }

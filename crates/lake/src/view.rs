@@ -18,16 +18,27 @@ impl View {
     /// Opens the view of the log in a file and of the table in a folder.
     ///
     /// # Errors
-    /// Fails if one of them cannot be read.
+    /// Fails if one of them cannot be read, and with [`LakeError::Foreign`] if the log is not that of the
+    /// table.
     pub async fn open(log: &Path, table: &Path) -> Result<Self, LakeError> {
         // What leaves the log is in the table before. So the log is held first: what it lacks then is
         // in the table that is read after it.
         let reader = WalReader::open(log)?;
         reader.hold()?;
-        Ok(match EventTable::find(table).await? {
-            Some(table) => Self { files: table.files()?, last: table.last_number().await?, reader },
-            None => Self { files: Vec::new(), last: 0, reader },
-        })
+        let Some(table) = EventTable::find(table).await? else {
+            return Ok(Self { files: Vec::new(), last: 0, reader });
+        };
+        let last = table.last_number().await?;
+        if reader.last_number()? < last && reader.first_number()?.is_some() {
+            // Either batches came and were moved since the log is held, or it is another log, whose batches
+            // must not count as moved.
+            let newest = WalReader::open(log)?.last_number()?;
+            if newest < last {
+                let (log, table) = (log.to_owned(), table.folder().to_owned());
+                return Err(LakeError::Foreign { log, table, newest, last });
+            }
+        }
+        Ok(Self { files: table.files()?, last, reader })
     }
 
     /// Returns the files of the table. They stay on the disk for as long as

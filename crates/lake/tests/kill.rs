@@ -15,7 +15,7 @@ use arrow_array::cast::AsArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use spilltrail_lake::{
     BatchBuilder, BatchError, Commit, Compaction, Event, EventRow, EventTable, Mark, Origin,
-    RowsBuilder, StoredBatch, View, Wal, WalOptions, WalReader, move_batches,
+    RowsBuilder, StoredBatch, View, Wal, WalOptions, WalReader, add_rows, move_batches, settle,
 };
 
 /// Tells the process of a test that it is the one to be killed, and where its files are.
@@ -87,6 +87,36 @@ fn move_for_ever(wal: &Wal, folder: &Path, to_move: &Receiver<()>) {
             runtime.block_on(table.vacuum(now(folder))).unwrap();
         }
     }
+}
+
+/// Adds rows with numbers straight to the table for ever, some at a time, with a mark that has the next
+/// number. Prints the last number of those that are there.
+fn add_for_ever(folder: &Path) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let wal = Wal::open(&folder.join("wal.sqlite"), WalOptions::default()).unwrap();
+        let mut table = EventTable::open(&folder.join("events")).await.unwrap();
+        let mut next = told_next(&wal, &mut table).await;
+        for many in [1, 3, 40, 0].into_iter().cycle() {
+            let mut rows = RowsBuilder::new();
+            for number in next..next + many {
+                let raw = number.to_string();
+                let row = EventRow { index: "i", raw: raw.as_bytes(), ..EventRow::default() };
+                rows.push(&row).unwrap();
+            }
+            next += many;
+            let marks = vec![Mark { key: KEY.into(), value: next.to_string() }];
+            add_rows(&wal, &mut table, vec![rows.finish()], marks, Vec::new()).await.unwrap();
+            say("stored", next - 1);
+        }
+    });
+}
+
+/// Returns the number of the row that comes next, as the mark has it.
+async fn told_next(wal: &Wal, table: &mut EventTable) -> u64 {
+    settle(wal, table).await.unwrap();
+    let mark = WalReader::open(wal.path()).unwrap().mark(KEY).unwrap();
+    mark.map_or(0, |mark| mark.parse().unwrap())
 }
 
 /// Returns the time at which a file is written now.
@@ -180,6 +210,16 @@ fn killed(mut child: Child, wait: Duration, enough: impl Fn(&Said) -> bool) -> S
     said
 }
 
+/// Starts the process of a test that is to be killed.
+fn started(test: &str, folder: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env(VARIABLE, folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 #[test]
 fn killed_at_any_moment() {
     if let Some(folder) = std::env::var_os(VARIABLE) {
@@ -191,12 +231,7 @@ fn killed_at_any_moment() {
     let mut random = fastrand::Rng::with_seed(42);
     let (mut acknowledged, mut moved, mut compacted) = (None, 0, 0);
     for round in 0..12 {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["killed_at_any_moment", "--exact", "--nocapture"])
-            .env(VARIABLE, folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = started("killed_at_any_moment", folder.path());
         // There is a log only once something was stored.
         let first = u64::from(round == 0);
         let (stores, moves) = (random.u64(first..60), random.u64(0..8));
@@ -217,4 +252,37 @@ fn killed_at_any_moment() {
     }
     assert!(acknowledged.is_some_and(|number| number > 100), "{acknowledged:?}");
     assert!(moved > 12 && compacted > 2, "{moved} moves, {compacted} compactions");
+}
+
+#[test]
+fn killed_while_rows_are_added() {
+    if let Some(folder) = std::env::var_os(VARIABLE) {
+        return add_for_ever(Path::new(&folder));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut random = fastrand::Rng::with_seed(7);
+    let (mut acknowledged, mut ended) = (None, 0);
+    for round in 0..12 {
+        let child = started("killed_while_rows_are_added", folder.path());
+        let adds = random.u64(u64::from(round == 0)..6);
+        // An add takes some milliseconds.
+        let wait = Duration::from_micros(random.u64(0..20_000));
+        let said = killed(child, wait, |said| said.stored >= adds);
+        acknowledged = acknowledged.max(said.last_stored);
+        let (next, is_pending) = runtime.block_on(async {
+            let wal = Wal::open(&folder.path().join("wal.sqlite"), WalOptions::default()).unwrap();
+            let mut table = EventTable::open(&folder.path().join("events")).await.unwrap();
+            let is_pending = WalReader::open(wal.path()).unwrap().has_pending().unwrap();
+            (told_next(&wal, &mut table).await, is_pending)
+        });
+        ended += u64::from(is_pending);
+        let numbers = runtime.block_on(kept(folder.path()));
+        let expected: Vec<u64> = (0..next).collect();
+        assert_eq!(numbers, expected, "round {round}: every event up to the mark once");
+        let last = next.checked_sub(1);
+        assert!(acknowledged <= last, "round {round}: {acknowledged:?} is lost, {last:?} is there");
+    }
+    assert!(acknowledged.is_some_and(|number| number > 100), "{acknowledged:?}");
+    assert!(ended > 0, "no round ended within an add");
 }

@@ -119,6 +119,12 @@ impl EventTable {
         Ok(self.table.update_state().await?)
     }
 
+    /// Returns the folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the number of the last commit that was read.
     #[must_use]
     pub fn version(&self) -> u64 {
@@ -222,7 +228,7 @@ impl EventTable {
     }
 
     /// Reads what other processes have committed, and waits until it is on the disk.
-    async fn catch_up(&mut self) -> Result<(), TableError> {
+    pub(crate) async fn catch_up(&mut self) -> Result<(), TableError> {
         self.refresh().await?;
         self.sync_log().await
     }

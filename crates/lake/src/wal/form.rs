@@ -59,6 +59,14 @@ const STEPS: &[M<'_>] = &[
         PRIMARY KEY (number, index_name)
     ) STRICT, WITHOUT ROWID;",
     ),
+    M::up(
+        "CREATE TABLE pending (
+        number INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (number, key)
+    ) STRICT, WITHOUT ROWID;",
+    ),
 ];
 
 /// Opens the file for the one writer, and brings it to the newest form.

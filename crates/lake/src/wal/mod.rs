@@ -5,6 +5,7 @@
 //! [`Wal::append`] answers. Many commits share a transaction, and so one wait for the disk.
 
 mod form;
+mod pending;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,13 @@ pub type Numbers = Option<RangeInclusive<u64>>;
 /// `blocking_recv` outside of a runtime.
 pub type Appended = oneshot::Receiver<Result<Numbers, WalError>>;
 
+/// When events of an index happened that come into the table: the index, and stretches of time as in
+/// [`Arrival`].
+pub type Arriving = (String, Vec<(i64, i64)>);
+
+/// The answer to what is added straight to the table, once it is on the disk: its number.
+pub type Pended = oneshot::Receiver<Result<u64, WalError>>;
+
 /// The answer to another change of the log, once it is on the disk.
 pub type Removed = oneshot::Receiver<Result<(), WalError>>;
 
@@ -154,8 +162,39 @@ impl Wal {
         Ok(answered)
     }
 
-    /// Removes the batches up to this number. Call it when they are stored elsewhere. They are still
-    /// there if the answer is an error. Their room is given back to the disk later, some at a time.
+    /// Takes the next number for rows that come straight into the table, and keeps marks under it that
+    /// count once the table has that number: from [`remove_up_to`](Self::remove_up_to) or
+    /// [`settle`](Self::settle) on. It also [notes](Self::note) when the events happened.
+    ///
+    /// The answer is [`WalError::Unsettled`] if there are batches, or marks under an earlier number. So the
+    /// table cannot go past what it lacks, and marks never count with the rows of others.
+    ///
+    /// # Errors
+    /// Fails if the log is closed.
+    pub fn pend(&self, marks: Vec<Mark>, arrivals: Vec<Arriving>) -> Result<Pended, WalError> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Pend { marks, arrivals, answer })?;
+        Ok(answered)
+    }
+
+    /// Tells the log what the table has, after it was not known: marks that were kept for its numbers up to
+    /// `last` count now, and those for later ones are dropped, since their rows did not come. The batches
+    /// up to `last` are removed.
+    ///
+    /// A log that has not given out so many numbers yet goes on after `last`. If it has batches, they are
+    /// not those that the table has, and the answer is [`WalError::Behind`].
+    ///
+    /// # Errors
+    /// Fails if the log is closed.
+    pub fn settle(&self, last: u64) -> Result<Removed, WalError> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Settle { last, answer })?;
+        Ok(answered)
+    }
+
+    /// Removes the batches up to this number, and lets the marks count that were [kept](Self::pend) for it.
+    /// Call it when they are stored elsewhere. They are still there if the answer is an error. Their room
+    /// is given back to the disk later, some at a time.
     ///
     /// # Errors
     /// Fails if the log is closed.

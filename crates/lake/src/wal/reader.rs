@@ -169,6 +169,23 @@ impl WalReader {
         self.read(mark())
     }
 
+    /// Returns true if marks wait for rows of theirs to come into the table: see [`Wal::pend`].
+    ///
+    /// [`Wal::pend`]: super::Wal::pend
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn has_pending(&self) -> Result<bool, WalError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM pending)";
+        self.read(self.connection.query_row(sql, [], |row| row.get(0)))
+    }
+
+    /// Returns the number of the first batch, if there is one.
+    pub(crate) fn first_number(&self) -> Result<Option<u64>, WalError> {
+        let sql = "SELECT number FROM batches ORDER BY number LIMIT 1";
+        self.read(self.connection.query_row(sql, [], |row| row.get(0)).optional())
+    }
+
     /// Returns when events happened that came into the table with batches after this number, in order.
     ///
     /// # Errors

@@ -73,6 +73,116 @@ fn numbers_are_not_used_again() {
     assert_eq!(stored(&wal, one()).unwrap(), Some(4..=4));
 }
 
+fn marks(all: &[(&str, &str)]) -> Vec<Mark> {
+    commit(vec![], all).marks
+}
+
+fn pended(wal: &Wal, all: &[(&str, &str)]) -> Result<u64, WalError> {
+    wal.pend(marks(all), vec![("a".into(), vec![(1, 2)])])?.blocking_recv().unwrap()
+}
+
+fn done(answer: Result<Removed, WalError>) -> Result<(), WalError> {
+    answer?.blocking_recv().unwrap()
+}
+
+/// Returns the marks of `f` and `g`, and whether marks wait.
+fn marked(path: &Path) -> (String, bool) {
+    let reader = WalReader::open(path).unwrap();
+    let value = |key: &str| reader.mark(key).unwrap().unwrap_or_else(|| "-".to_owned());
+    (format!("{} {}", value("f"), value("g")), reader.has_pending().unwrap())
+}
+
+/// Marks count once the table has their number, whether that is told by the one who added the rows or by one
+/// who comes later.
+#[test]
+fn marks_count_with_their_number() {
+    type Tell = fn(&Wal) -> Result<(), WalError>;
+    for (tell, expected) in [
+        ((|wal| done(wal.remove_up_to(2))) as Tell, ("20 5", false)),
+        (|wal| done(wal.remove_up_to(1)), ("10 -", true)),
+        (|wal| done(wal.settle(2)), ("20 5", false)),
+        // The rows did not come.
+        (|wal| done(wal.settle(1)), ("10 -", false)),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wal.sqlite");
+        let wal = Wal::open(&path, WalOptions::default()).unwrap();
+        stored(&wal, commit(vec![batch("a", &["x"])], &[("f", "10")])).unwrap();
+        done(wal.remove_up_to(1)).unwrap();
+        // The last one of a key counts, as in a commit.
+        assert_eq!(pended(&wal, &[("f", "15"), ("f", "20"), ("g", "5")]).unwrap(), 2);
+        assert_eq!(marked(&path), ("10 -".to_owned(), true));
+        // What waits is there after a restart.
+        drop(wal);
+        let wal = Wal::open(&path, WalOptions::default()).unwrap();
+        assert_eq!(marked(&path), ("10 -".to_owned(), true));
+        tell(&wal).unwrap();
+        assert_eq!(marked(&path), (expected.0.to_owned(), expected.1));
+        let arrivals = WalReader::open(&path).unwrap().arrivals_after(0).unwrap();
+        assert_eq!(arrivals, [Arrival { number: 2, index: "a".into(), spans: vec![(1, 2)] }]);
+    }
+}
+
+/// Rows that are added straight to the table and batches have numbers of one sequence.
+#[test]
+fn what_is_added_and_batches_share_their_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    // The first of all numbers, too.
+    assert_eq!(pended(&wal, &[("f", "1")]).unwrap(), 1);
+    assert_eq!(stored(&wal, commit(vec![batch("a", &["x"])], &[])).unwrap(), Some(2..=2));
+    // The batch is not one of those that the table has.
+    done(wal.remove_up_to(1)).unwrap();
+    assert_eq!(found(&path, 0).len(), 1);
+    done(wal.settle(2)).unwrap();
+    assert_eq!(found(&path, 0), []);
+    assert_eq!(pended(&wal, &[("f", "2")]).unwrap(), 3);
+    done(wal.settle(2)).unwrap();
+    // The number whose rows did not come is not used again.
+    drop(wal);
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    assert_eq!(pended(&wal, &[]).unwrap(), 4);
+    assert_eq!(stored(&wal, commit(vec![batch("a", &["x"])], &[])).unwrap(), Some(5..=5));
+    assert_eq!(marked(&path), ("1 -".to_owned(), false));
+}
+
+/// Nothing is added past batches, nor past marks that wait.
+#[test]
+fn nothing_is_added_while_something_else_must_come_in_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    let is_refused = || matches!(pended(&wal, &[("f", "2")]), Err(WalError::Unsettled { .. }));
+    stored(&wal, commit(vec![batch("a", &["x"])], &[])).unwrap();
+    assert!(is_refused());
+    done(wal.remove_up_to(1)).unwrap();
+    assert_eq!(pended(&wal, &[("f", "1")]).unwrap(), 2);
+    assert!(is_refused());
+    done(wal.settle(1)).unwrap();
+    assert_eq!(pended(&wal, &[("f", "1")]).unwrap(), 3);
+}
+
+/// A log beside a table that knows larger numbers goes on with them, but not if it has batches, which would
+/// count as moved.
+#[test]
+fn a_new_log_goes_on_after_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    done(wal.settle(7)).unwrap();
+    // Marks of another table's rows do not count.
+    assert_eq!(pended(&wal, &[("f", "1")]).unwrap(), 8);
+    done(wal.settle(20)).unwrap();
+    assert_eq!(marked(&path), ("- -".to_owned(), false));
+    assert_eq!(stored(&wal, commit(vec![batch("a", &["x"])], &[])).unwrap(), Some(21..=21));
+    let error = done(wal.settle(22)).unwrap_err();
+    assert!(matches!(error, WalError::Behind { newest: 21, last: 22, .. }), "{error}");
+    assert_eq!(found(&path, 0).len(), 1);
+    done(wal.settle(20)).unwrap();
+    assert_eq!(found(&path, 0).len(), 1);
+}
+
 #[test]
 fn a_reader_can_hold_what_it_sees() {
     let folder = tempfile::tempdir().unwrap();
@@ -267,7 +377,7 @@ fn files_that_are_no_log_are_refused() {
         rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     };
     change("PRAGMA user_version = 99");
-    assert!(open().contains("its form is 99, and this version knows those up to 2"), "{}", open());
+    assert!(open().contains("its form is 99, and this version knows those up to 3"), "{}", open());
     assert!(read().contains("its form is 99"), "{}", read());
     change("PRAGMA user_version = 1; PRAGMA application_id = 5");
     assert!(open().contains("the database of another program"), "{}", open());

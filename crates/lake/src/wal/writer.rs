@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 use tokio::sync::oneshot;
 
-use super::{Commit, Numbers};
+use super::{Arriving, Commit, Mark, Numbers, pending};
 use crate::arrival::{Arrival, MOST_ARRIVALS};
 use crate::error::WalError;
 
@@ -16,6 +16,14 @@ use crate::error::WalError;
 pub(super) enum Order {
     /// Store a commit with this many compressed bytes.
     Append { commit: Commit, bytes: usize, answer: oneshot::Sender<Result<Numbers, WalError>> },
+    /// Keep marks under the next number.
+    Pend {
+        marks: Vec<Mark>,
+        arrivals: Vec<Arriving>,
+        answer: oneshot::Sender<Result<u64, WalError>>,
+    },
+    /// Let marks count or drop them, now that the table's number is known.
+    Settle { last: u64, answer: oneshot::Sender<Result<(), WalError>> },
     /// Remove the batches up to a number.
     Remove { up_to: u64, answer: oneshot::Sender<Result<(), WalError>> },
     /// Store which events have come into the table.
@@ -59,10 +67,26 @@ impl Writer {
         while let Some(order) = next.take() {
             match order {
                 Order::Remove { up_to, answer } => {
-                    let removed = remove(&self.connection, up_to);
+                    let removed = remove(&mut self.connection, up_to);
                     // Whoever no longer waits for the answer needs none.
                     let _ = answer.send(self.told(removed));
                     // The batches are removed, whatever becomes of their room.
+                    let _ = give_back(&self.connection);
+                }
+                Order::Pend { marks, arrivals, answer } => {
+                    let pended = pending::pend(&mut self.connection, &marks, &arrivals);
+                    let _ = answer.send(self.told(pended).and_then(|number| {
+                        number.ok_or_else(|| WalError::Unsettled { path: self.path.clone() })
+                    }));
+                }
+                Order::Settle { last, answer } => {
+                    let settled = pending::settle(&mut self.connection, last);
+                    let _ = answer.send(self.told(settled).and_then(|behind| match behind {
+                        None => Ok(()),
+                        Some(newest) => {
+                            Err(WalError::Behind { path: self.path.clone(), newest, last })
+                        }
+                    }));
                     let _ = give_back(&self.connection);
                 }
                 Order::SetAside { number, answer } => {
@@ -169,25 +193,33 @@ fn store(connection: &mut Connection, group: &[Waiting]) -> Result<Vec<Numbers>,
 
 fn note(connection: &mut Connection, arrivals: &[Arrival]) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction()?;
-    {
-        let mut insert = transaction.prepare_cached(
-            "INSERT OR REPLACE INTO arrivals (number, index_name, spans) VALUES (?1, ?2, ?3)",
-        )?;
-        for Arrival { number, index, spans } in arrivals {
-            let spans = serde_json::to_string(spans).expect("numbers can be written");
-            insert.execute(params![number_of(*number), index, spans])?;
-        }
-        let mut expire = transaction.prepare_cached(
-            "DELETE FROM arrivals WHERE number <=
-                 (SELECT number FROM arrivals ORDER BY number DESC LIMIT 1 OFFSET ?1)",
-        )?;
-        expire.execute([number_of(MOST_ARRIVALS)])?;
-    }
+    let all = arrivals.iter();
+    let all = all.map(|arrival| (arrival.number, arrival.index.as_str(), &arrival.spans[..]));
+    note_in(&transaction, all)?;
     transaction.commit()
 }
 
+/// Notes arrivals: each with its number, its index and its spans.
+pub(super) fn note_in<'a>(
+    transaction: &Transaction<'_>,
+    arrivals: impl Iterator<Item = (u64, &'a str, &'a [(i64, i64)])>,
+) -> Result<(), rusqlite::Error> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO arrivals (number, index_name, spans) VALUES (?1, ?2, ?3)",
+    )?;
+    for (number, index, spans) in arrivals {
+        let spans = serde_json::to_string(spans).expect("numbers can be written");
+        insert.execute(params![number_of(number), index, spans])?;
+    }
+    let mut expire = transaction.prepare_cached(
+        "DELETE FROM arrivals WHERE number <=
+             (SELECT number FROM arrivals ORDER BY number DESC LIMIT 1 OFFSET ?1)",
+    )?;
+    expire.execute([number_of(MOST_ARRIVALS)]).map(drop)
+}
+
 /// Returns the number of a batch as SQLite has it.
-fn number_of(number: u64) -> i64 {
+pub(super) fn number_of(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -205,9 +237,17 @@ fn set_aside(connection: &mut Connection, number: u64) -> Result<(), rusqlite::E
     transaction.commit()
 }
 
-fn remove(connection: &Connection, up_to: u64) -> Result<(), rusqlite::Error> {
-    let up_to = number_of(up_to);
-    connection.execute("DELETE FROM batches WHERE number <= ?1", [up_to]).map(drop)
+fn remove(connection: &mut Connection, up_to: u64) -> Result<(), rusqlite::Error> {
+    let transaction = connection.transaction()?;
+    pending::promote(&transaction, up_to)?;
+    remove_in(&transaction, up_to)?;
+    transaction.commit()
+}
+
+/// Removes the batches up to a number.
+pub(super) fn remove_in(transaction: &Transaction<'_>, up_to: u64) -> Result<(), rusqlite::Error> {
+    let sql = "DELETE FROM batches WHERE number <= ?1";
+    transaction.execute(sql, [number_of(up_to)]).map(drop)
 }
 
 /// Gives room of removed batches back to the disk.
