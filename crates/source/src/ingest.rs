@@ -1,98 +1,109 @@
 //! Reads every event of log files once, for whoever stores them elsewhere.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::error::ArrowError;
-use spilltrail_decode::{Decoder, FileReport, Rows};
-use spilltrail_event::{Field, Predicate, ScanRequest};
+use spilltrail_decode::{EventReader, FileReport, FoundEvent};
 
 use crate::feed::Content;
-use crate::logs::Logs;
+use crate::logs::{Logs, scratch};
 use crate::pass::{End, Finder, Give, Pass, Taker};
 use crate::scan::ScanError;
 
-/// What a reading hands on. The files come in their order, and so do the events of a file.
-#[derive(Debug)]
-pub enum Piece {
-    /// Events of a file, with the wanted fields as columns.
-    Events(RecordBatch),
-    /// A file has no more events.
-    End {
-        /// The index of the file.
-        index: usize,
-        /// Whether all of it was read, without any damage.
-        is_whole: bool,
-    },
+/// Collects events on one of the threads that read. The files that it sees come in their order, but other
+/// threads see those between them.
+pub trait Collect: Send {
+    /// What is handed on together.
+    type Piece: Send;
+
+    /// Takes note that a file begins, by its index.
+    fn begin(&mut self, file: usize);
+
+    /// Takes an event of the file.
+    fn see(&mut self, event: &FoundEvent<'_>);
+
+    /// Takes note that the file has no more events. `is_whole` says that all of it was read, without any
+    /// damage.
+    fn end(&mut self, is_whole: bool);
+
+    /// Returns true if what was collected is to be handed on now, also within a file. The more is handed
+    /// on together, the less the threads wait for one another.
+    fn is_full(&self) -> bool;
+
+    /// Returns what was collected, and its bytes in memory.
+    fn take(&mut self) -> (Self::Piece, usize);
 }
 
 impl Logs {
-    /// Reads all events of some files, by their indexes, and hands them to `take` until that breaks. The
-    /// events of a file come between the ends of the file before it and its own.
+    /// Reads all events of some files, by their indexes, on so many threads or the usual number. What the
+    /// collector of each thread hands on comes to `take` in the order of the files, until that breaks.
     ///
     /// # Errors
     /// Fails if reading is canceled. Files that cannot be read are no error: [`Logs::report`] has them.
-    pub fn read_all(
+    pub fn read_events<C: Collect>(
         &self,
         files: Vec<usize>,
-        fields: &[Field],
-        take: impl FnMut(Piece) -> ControlFlow<()> + Send,
+        threads: Option<usize>,
+        collector: impl Fn() -> C + Sync,
+        take: impl FnMut(C::Piece) -> ControlFlow<()> + Send,
     ) -> Result<(), ScanError> {
-        let request = ScanRequest { predicate: Predicate::All, fields: fields.to_vec() };
-        let requests: Arc<[ScanRequest]> = [request].into();
-        let seen = self.seen_events();
         let finder = || EventFinder {
             logs: self,
-            decoder: self.decoder(requests.clone(), seen.clone(), self.stop().clone()),
+            reader: EventReader::new(self.sourcetype(), self.stop().clone(), scratch),
+            collector: collector(),
             spare: Vec::new(),
         };
-        let taker = PieceTaker { take, failure: None };
-        let threads = self.threads_of(self.threads());
-        let outcome = Pass::new(self, files, threads, taker, self.stop().clone()).run(finder);
-        End::error(outcome.end)?;
-        // The columns are built from the fields, so that they always fit them.
-        outcome.taker.failure.map_or(Ok(()), |_| Err(ScanError::Bug))
+        let threads = threads.unwrap_or_else(|| self.threads());
+        let pass = Pass::new(self, files, threads, PieceTaker(take), self.stop().clone());
+        End::error(pass.run(finder).end)
     }
 }
 
-/// Decodes the files that one thread reads.
-struct EventFinder<'a> {
+/// Reads the files of one thread.
+struct EventFinder<'a, C> {
     logs: &'a Logs,
-    decoder: Decoder,
+    reader: EventReader,
+    collector: C,
     spare: Vec<u8>,
 }
 
-/// The rows of a file, or its end.
-enum Found {
-    Rows(Rows),
-    End { index: usize, is_whole: bool },
-}
-
-impl Finder for EventFinder<'_> {
-    type Found = Found;
+impl<C: Collect> Finder for EventFinder<'_, C> {
+    type Found = C::Piece;
 
     fn read(
         &mut self,
         index: usize,
         content: Result<Content, FileReport>,
-        give: Give<'_, Found>,
+        give: Give<'_, C::Piece>,
     ) -> ControlFlow<()> {
-        let mut sink = |_: usize, rows: Rows| {
-            let memory = rows.memory() + rows.shared().map_or(0, |texts| texts.values().len());
-            give(Found::Rows(rows), memory)
+        let Self { logs, reader, collector, spare } = self;
+        collector.begin(index);
+        let mut visit = |event: &FoundEvent<'_>| {
+            collector.see(event);
+            if !collector.is_full() {
+                return ControlFlow::Continue(());
+            }
+            let (piece, bytes) = collector.take();
+            give(piece, bytes)
         };
-        let report;
-        (report, self.spare) = self.logs.read(index, content, &mut self.decoder, &mut sink);
-        // The rows of a file end with it, so that whoever stores them knows what it has of each.
-        self.decoder.finish(&mut sink)?;
+        let origin = logs.origin(index);
+        let report = match content {
+            Ok(Content::Held(mut bytes)) => {
+                let report = reader.read_whole(&mut bytes, &origin, &mut visit);
+                *spare = bytes;
+                report
+            }
+            Ok(Content::Stream(input)) => reader.read(input, &origin, &mut visit),
+            Err(report) => report,
+        };
         let is_whole = report.damage_count == 0;
-        self.logs.note(index, report)?;
-        give(Found::End { index, is_whole }, size_of::<usize>())
+        logs.note(index, report)?;
+        collector.end(is_whole);
+        ControlFlow::Continue(())
     }
 
-    fn finish_run(&mut self, _: Give<'_, Found>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    fn finish_run(&mut self, give: Give<'_, C::Piece>) -> ControlFlow<()> {
+        let (piece, bytes) = self.collector.take();
+        give(piece, bytes)
     }
 
     fn spare(&mut self) -> Vec<u8> {
@@ -100,73 +111,91 @@ impl Finder for EventFinder<'_> {
     }
 }
 
-struct PieceTaker<T> {
-    take: T,
-    failure: Option<ArrowError>,
-}
+struct PieceTaker<T>(T);
 
-impl<T: FnMut(Piece) -> ControlFlow<()> + Send> Taker<Found> for PieceTaker<T> {
-    fn take(&mut self, found: Found) -> ControlFlow<()> {
-        let piece = match found {
-            Found::End { index, is_whole } => Ok(Piece::End { index, is_whole }),
-            Found::Rows(rows) => rows.into_batch().map(Piece::Events),
-        };
-        match piece {
-            Ok(piece) => (self.take)(piece),
-            Err(failure) => {
-                self.failure = Some(failure);
-                ControlFlow::Break(())
-            }
-        }
+impl<P, T: FnMut(P) -> ControlFlow<()> + Send> Taker<P> for PieceTaker<T> {
+    fn take(&mut self, piece: P) -> ControlFlow<()> {
+        (self.0)(piece)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::AsArray;
-    use spilltrail_event::Kind;
-
     use super::*;
     use crate::logs::ReadOptions;
 
-    #[test]
-    fn events_come_in_order_and_between_the_ends_of_files() {
-        let folder = tempfile::tempdir().unwrap();
-        for file in 0..30 {
-            let event = |n| format!("{{\"file\":\"{file}\",\"n\":\"{n}\"}}\n");
-            let text: String = (0..file * 3).map(event).collect();
-            std::fs::write(folder.path().join(format!("{file:02}")), text).unwrap();
+    /// What was read of files: their indexes, with the texts of their events up to their ends.
+    #[derive(Default)]
+    struct Texts {
+        most: usize,
+        held: usize,
+        piece: Vec<Step>,
+    }
+
+    #[derive(Debug, PartialEq)]
+    enum Step {
+        Begin(usize),
+        Text(String),
+        End(bool),
+    }
+
+    impl Collect for Texts {
+        type Piece = Vec<Step>;
+
+        fn begin(&mut self, file: usize) {
+            self.piece.push(Step::Begin(file));
         }
-        for threads in [1, 3] {
+
+        fn see(&mut self, event: &FoundEvent<'_>) {
+            self.held += 1;
+            self.piece.push(Step::Text(event.text.to_owned()));
+        }
+
+        fn end(&mut self, is_whole: bool) {
+            self.piece.push(Step::End(is_whole));
+        }
+
+        fn is_full(&self) -> bool {
+            self.held >= self.most
+        }
+
+        fn take(&mut self) -> (Vec<Step>, usize) {
+            self.held = 0;
+            (std::mem::take(&mut self.piece), 1)
+        }
+    }
+
+    #[test]
+    fn events_come_in_order_and_between_the_begins_and_ends_of_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |file: usize, n: usize| format!("{{\"file\":\"{file}\",\"n\":\"{n}\"}}");
+        let is_cut = |file: usize| file % 7 == 1;
+        for file in 0..30 {
+            let mut lines: String = (0..file * 3).map(|event| text(file, event) + "\n").collect();
+            lines.push_str(if is_cut(file) { "{\"file\":" } else { "" });
+            std::fs::write(folder.path().join(format!("{file:02}")), lines).unwrap();
+        }
+        let files: Vec<usize> = (0..30).filter(|file| file % 4 != 3).collect();
+        let expected: Vec<Step> = files
+            .iter()
+            .flat_map(|file| {
+                let texts = (0..file * 3).map(|n| Step::Text(text(*file, n)));
+                let end = Step::End(!is_cut(*file));
+                std::iter::once(Step::Begin(*file)).chain(texts).chain([end])
+            })
+            .collect();
+        for (threads, most) in [(1, 1), (1, 1000), (3, 1), (3, 10), (3, 1000)] {
             let options = ReadOptions { threads: Some(threads), ..ReadOptions::default() };
             let names = [folder.path().display().to_string()];
             let logs = Logs::open(&names, Box::new(std::io::empty()), options);
-            let files: Vec<usize> = (0..30).filter(|file| file % 4 != 3).collect();
-            let fields = ["file", "n"].map(|name| Field::new(name, Kind::Text));
-            let (mut ends, mut events) = (Vec::new(), Vec::new());
-            let take = |piece| {
-                match piece {
-                    Piece::End { index, is_whole } => {
-                        assert!(is_whole);
-                        let expected: Vec<_> =
-                            (0..index * 3).map(|n| (index.to_string(), n.to_string())).collect();
-                        assert_eq!(events, expected);
-                        events.clear();
-                        ends.push(index);
-                    }
-                    Piece::Events(batch) => {
-                        let column = |at: usize| batch.column(at).as_string_view().clone();
-                        let (files, numbers) = (column(0), column(1));
-                        let rows = (0..batch.num_rows()).map(|row| {
-                            (files.value(row).to_owned(), numbers.value(row).to_owned())
-                        });
-                        events.extend(rows);
-                    }
-                }
+            let mut found = Vec::new();
+            let take = |mut piece: Vec<Step>| {
+                found.append(&mut piece);
                 ControlFlow::Continue(())
             };
-            logs.read_all(files.clone(), &fields, take).unwrap();
-            assert_eq!(ends, files);
+            let collector = || Texts { most, ..Texts::default() };
+            logs.read_events(files.clone(), None, collector, take).unwrap();
+            assert_eq!(found, expected, "{threads} {most}");
         }
     }
 }

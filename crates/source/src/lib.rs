@@ -40,7 +40,7 @@ mod whole_events;
 pub use dataset::{Dataset, DatasetBytes, Labels};
 pub use description::{FileDescription, ScanDescription};
 pub use given::Eventless;
-pub use ingest::Piece;
+pub use ingest::Collect;
 pub use inputs::{InputProblem, LogFile, PathSkips, SkippedCount};
 pub use layout::{CLOCK_SKEW, LATE_DELIVERY, Layout, Reason, Service};
 pub use logs::{Duplicates, FileProblem, Logs, Notice, Progress, ReadOptions, ReadReport};

@@ -48,6 +48,15 @@ impl Minutes {
         }
     }
 
+    /// Adds the minutes of other events.
+    pub fn append(&mut self, other: Self) {
+        self.spans.extend(other.spans);
+        self.minutes.extend(other.minutes);
+        if self.minutes.len() > MOST_MINUTES || self.spans.len() > MOST_SPANS {
+            self.settle();
+        }
+    }
+
     /// Returns the stretches of minutes with events, in order.
     #[must_use]
     pub fn into_spans(mut self) -> Vec<Interval> {
@@ -110,6 +119,23 @@ mod tests {
         let mut minutes = Minutes::default();
         times.into_iter().for_each(|time| minutes.add(Moment(time)));
         minutes.into_spans().iter().map(|span| (span.from.0, span.to.0)).collect()
+    }
+
+    #[test]
+    fn minutes_of_two_batches_are_together() {
+        let minutes = |times: std::ops::Range<i64>| {
+            let mut minutes = Minutes::default();
+            times.for_each(|minute| minutes.add(Moment(minute * MINUTE)));
+            minutes
+        };
+        let most = MOST_MINUTES as i64;
+        let mut all = Minutes::default();
+        for times in [0..5, most..3 * most, 3..7, 2 * most..3 * most + 2] {
+            all.append(minutes(times));
+        }
+        let spans = all.into_spans().into_iter().map(|span| (span.from.0, span.to.0));
+        let end = (3 * most + 2) * MINUTE;
+        assert_eq!(spans.collect::<Vec<_>>(), [(0, 7 * MINUTE), (most * MINUTE, end)]);
     }
 
     #[test]

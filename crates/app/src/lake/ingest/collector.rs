@@ -1,84 +1,43 @@
-//! Collects the events of files until there are enough to store, and notes how far each file is stored.
+//! Collects the events of files until there are enough to hand on, and notes how far each file is read.
 
-use std::ops::ControlFlow;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use spilltrail_decode::{Format, RawRecord, SeenEvents};
-use spilltrail_lake::{Batch, BatchBuilder, BatchError, Commit, Event, Mark, Origin};
-use spilltrail_source::{LogFile, Logs, Piece};
-use tokio::sync::mpsc;
+use datafusion::arrow::array::RecordBatch;
+use spilltrail_decode::{FoundEvent, RawRecord, SeenEvents};
+use spilltrail_lake::{
+    Batch, BatchBuilder, BatchError, Event, EventRow, Mark, Origin, RowsBuilder,
+};
+use spilltrail_schedule::{Minutes, Moment};
+use spilltrail_source::{Collect, Logs};
 
-/// The bytes of events that are stored together.
-const BYTES_TOGETHER: usize = 8 << 20;
+use super::files::{Coming, Known, Progress, key};
 
-/// What is known of a file of which events are in the lake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Known {
-    /// The number of its events that are in the lake, from its beginning.
-    events: u64,
-    /// A hash of these events.
-    hash: u64,
-    /// What it was when all of them were. `None` if the ingestion was ended before, or if not all of the
-    /// file could be read.
-    whole: Option<Stamp>,
-}
+/// The bytes of texts that are handed on together as rows. Threads that read do not wait for one another
+/// if that is more than a run of small files has.
+const BYTES_OF_ROWS: usize = 32 << 20;
 
-/// By what a file is told from what it was before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Stamp {
-    /// The size in bytes.
-    pub(crate) size: u64,
-    /// When it was written last, in microseconds since the epoch, if that is known.
-    pub(crate) modified: Option<i64>,
-}
+/// The bytes of texts that are handed on together as batches.
+const BYTES_OF_BATCHES: usize = 8 << 20;
 
-impl Stamp {
-    pub(super) fn of(file: &LogFile) -> Self {
-        Self { size: file.size, modified: file.modified() }
-    }
-}
+/// The microseconds of a second.
+const MICROS: i64 = 1_000_000;
 
-impl Known {
-    /// Returns true if all of a file is in the lake, and it has not changed since.
-    pub(super) fn is_whole(&self, stamp: Stamp) -> bool {
-        self.whole == Some(stamp)
-    }
-}
-
-/// Returns the key of the mark of a file: its whole path, so that the same name in another folder is
-/// another file.
-pub(super) fn key(file: &LogFile) -> String {
-    let path = file.path().and_then(|path| std::path::absolute(path).ok());
-    match path.as_deref().map(|path| (path.to_str(), path.as_os_str().as_encoded_bytes())) {
-        Some((Some(text), _)) => format!("file {text}"),
-        Some((None, bytes)) => {
-            let escaped = percent_encoding::percent_encode(bytes, percent_encoding::CONTROLS);
-            format!("file%{escaped}")
-        }
-        None => format!("object {}", file.name),
-    }
-}
-
-/// A file that is to be read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Coming {
-    /// The place among the logs.
-    pub(super) index: usize,
-    pub(super) known: Known,
-    /// What it was before it was read.
-    pub(super) stamp: Stamp,
-}
-
-/// Events that are stored together, with what is known of their files then.
+/// What was read: events in one form, with what is known of their files when they are stored.
 #[derive(Debug)]
-pub(super) struct Load {
-    pub(super) commit: Commit,
+pub(super) struct Collected<E> {
+    pub(super) events: E,
+    /// The bytes of the texts of the events.
+    pub(super) bytes: usize,
+    pub(super) marks: Vec<Mark>,
     pub(super) counts: Counts,
+    /// The files that begin otherwise than what is in the lake: all of them must be read anew.
+    pub(super) changed: Vec<Coming>,
+    /// The files of which only a part could be read.
+    pub(super) partly: Vec<Coming>,
 }
 
-/// What was read since the last load.
+/// How many events and files were read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
     /// The events that are to be stored.
@@ -91,205 +50,218 @@ pub(super) struct Counts {
     pub(super) too_long: u64,
 }
 
-/// Collects the events of files, and sends them when there are enough.
-pub(super) struct Collector<'a> {
-    logs: &'a Logs,
-    index: &'a str,
-    sender: &'a mpsc::Sender<Load>,
-    /// The events seen so far, if those that come twice are left out.
-    seen: Option<SeenEvents>,
-    /// The files that are to come, the last one first.
-    coming: Vec<Coming>,
-    file: Progress,
-    /// The files that begin otherwise than what is in the lake: all of them must be read anew.
-    pub(super) changed: Vec<Coming>,
-    /// The files of which only a part could be read.
-    pub(super) partly: Vec<Coming>,
-    builder: Option<BatchBuilder>,
-    origin: Origin,
-    batches: Vec<Batch>,
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.files += other.files;
+        self.before += other.before;
+        self.too_long += other.too_long;
+    }
+}
+
+/// What all threads that read have in common.
+pub(super) struct Reading<'a> {
+    pub(super) logs: &'a Logs,
+    pub(super) index: &'a str,
+    /// The files that are read, by their places among the logs.
+    pub(super) coming: HashMap<usize, Coming>,
+    /// The events seen so far, if those that come twice are left out. Only one thread may read then.
+    pub(super) seen: Option<Mutex<SeenEvents>>,
+}
+
+/// Keeps events in the form in which they are stored.
+pub(super) trait Shelf: Default + Send {
+    /// The events in that form.
+    type Events: Send + 'static;
+
+    /// Keeps an event of an index and sourcetype, or fails if it is longer than any that can be stored.
+    fn keep(
+        &mut self,
+        event: &FoundEvent<'_>,
+        index: &str,
+        sourcetype: Option<&str>,
+    ) -> Result<(), BatchError>;
+
+    /// The bytes of texts from which on the events are handed on.
+    const ENOUGH: usize;
+
+    fn take(&mut self) -> Self::Events;
+}
+
+/// Collects the events that one thread reads.
+pub(super) struct Collector<'a, S> {
+    reading: &'a Reading<'a>,
+    shelf: S,
+    /// The file that is being read, and how far.
+    file: Option<(Coming, Progress)>,
     bytes: usize,
     marks: Vec<Mark>,
     counts: Counts,
+    changed: Vec<Coming>,
+    partly: Vec<Coming>,
 }
 
-/// How far the current file is read.
-#[derive(Debug, Default)]
-struct Progress {
-    /// The number of its events so far.
-    events: u64,
-    /// The hash of these events.
-    hasher: Sha256,
-    /// The number of them that are to be stored.
-    added: u64,
-    /// Whether one of them cannot be stored.
-    has_too_long: bool,
-    /// Whether its first events are not those that are in the lake.
-    is_changed: bool,
-}
-
-impl Progress {
-    fn see(&mut self, text: &str) {
-        self.events += 1;
-        self.hasher.update((text.len() as u64).to_le_bytes());
-        self.hasher.update(text);
-    }
-
-    /// Compares its events so far with those that are in the lake.
-    fn compare(&mut self, known: Known) {
-        self.is_changed |= known.events > 0 && self.hash() != known.hash;
-    }
-
-    fn hash(&self) -> u64 {
-        let digest = self.hasher.clone().finalize();
-        digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
-    }
-}
-
-impl<'a> Collector<'a> {
-    pub(super) fn new(
-        logs: &'a Logs,
-        index: &'a str,
-        sender: &'a mpsc::Sender<Load>,
-        drops_copies: bool,
-    ) -> Self {
+impl<'a, S: Shelf> Collector<'a, S> {
+    pub(super) fn new(reading: &'a Reading<'a>, shelf: S) -> Self {
         Self {
-            logs,
-            index,
-            sender,
-            seen: drops_copies.then(SeenEvents::default),
-            coming: Vec::new(),
-            file: Progress::default(),
-            changed: Vec::new(),
-            partly: Vec::new(),
-            builder: None,
-            origin: Origin::default(),
-            batches: Vec::new(),
+            reading,
+            shelf,
+            file: None,
             bytes: 0,
             marks: Vec::new(),
             counts: Counts::default(),
+            changed: Vec::new(),
+            partly: Vec::new(),
         }
     }
 
-    /// Expects the events of these files, in this order.
-    pub(super) fn expect(&mut self, mut files: Vec<Coming>) {
-        files.reverse();
-        self.coming = files;
-    }
-
-    pub(super) fn take(&mut self, piece: &Piece) -> ControlFlow<()> {
-        match piece {
-            Piece::Events(found) => self.add(found),
-            Piece::End { is_whole, .. } => self.end(*is_whole),
-        }
-    }
-
-    fn add(&mut self, found: &RecordBatch) -> ControlFlow<()> {
-        let columns: Vec<Option<&StringViewArray>> =
-            found.columns().iter().map(|column| column.as_string_view_opt()).collect();
-        let cell = |column: usize, row: usize| {
-            let texts = columns[column].filter(|texts| texts.is_valid(row));
-            texts.map_or("", |texts| texts.value(row))
-        };
-        let Some(Coming { known, .. }) = self.coming.last().copied() else {
-            return ControlFlow::Continue(());
-        };
-        for row in 0..found.num_rows() {
-            let (text, format, source) = (cell(0, row), cell(1, row), cell(2, row));
-            if self.file.events == known.events {
-                self.file.compare(known);
-            }
-            let is_copy = match (&mut self.seen, Format::named(format)) {
-                (Some(seen), Some(format)) => !seen.insert(&RawRecord { text, offset: 0, format }),
-                _ => false,
-            };
-            self.file.see(text);
-            if self.file.events <= known.events {
-                self.counts.before += 1;
-                continue;
-            }
-            if is_copy || self.file.is_changed {
-                continue;
-            }
-            self.push(text, format, source);
-            if self.bytes >= BYTES_TOGETHER {
-                self.mark(false);
-                self.send()?;
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// Ends the current file, of which all was read if `is_whole` says so.
-    fn end(&mut self, is_whole: bool) -> ControlFlow<()> {
-        let Some(file) = self.coming.last().copied() else { return ControlFlow::Continue(()) };
-        let stored = file.known.events;
-        if self.file.events == stored {
-            self.file.compare(file.known);
-        }
-        let is_shorter = self.file.events < stored;
-        if self.file.is_changed || (is_shorter && is_whole) {
-            let known = Known::default();
-            self.changed.push(Coming { known, ..file });
-        } else if !is_shorter {
-            self.counts.files += u64::from(self.file.added > 0);
-            self.mark(is_whole && !self.file.has_too_long);
-        }
-        if !is_whole && !self.file.is_changed {
-            self.partly.push(file);
-        }
-        self.coming.pop();
-        self.file = Progress::default();
-        if self.bytes >= BYTES_TOGETHER { self.send() } else { ControlFlow::Continue(()) }
-    }
-
-    /// Notes how much of the current file is stored.
-    fn mark(&mut self, is_whole: bool) {
-        let Some(Coming { index, stamp, .. }) = self.coming.last() else { return };
-        let file = &self.logs.files()[*index];
+    /// Notes how much of a file is read.
+    fn mark(&mut self, coming: &Coming, progress: &Progress, is_whole: bool) {
+        let file = &self.reading.logs.files()[coming.index];
         // What comes out of a pipe cannot be told from what came before.
         if file.is_stream() {
             return;
         }
-        let whole = is_whole.then_some(*stamp);
-        let known = Known { events: self.file.events, hash: self.file.hash(), whole };
+        let whole = is_whole.then_some(coming.stamp);
+        let known = Known { events: progress.events, hash: progress.hash(), whole };
         let value = serde_json::to_string(&known).expect("numbers can be written");
         self.marks.push(Mark { key: key(file), value });
     }
+}
 
-    /// Adds an event to the batch of its origin.
-    fn push(&mut self, text: &str, format: &str, source: &str) {
-        let of_batch = self.origin.source.as_deref();
-        if self.builder.is_none() || of_batch != Some(source) || self.origin.format != format {
-            self.end_batch();
-            self.origin = Origin {
-                index: self.index.to_owned(),
-                sourcetype: self.logs.sourcetype().map(str::to_owned),
-                source: Some(source.to_owned()),
-                host: None,
-                format: format.to_owned(),
-            };
+impl<S: Shelf> Collect for Collector<'_, S> {
+    type Piece = Collected<S::Events>;
+
+    fn begin(&mut self, file: usize) {
+        let coming = self.reading.coming.get(&file);
+        self.file = coming.map(|coming| (*coming, Progress::default()));
+    }
+
+    fn see(&mut self, event: &FoundEvent<'_>) {
+        let Some((Coming { known, .. }, progress)) = &mut self.file else { return };
+        let FoundEvent { text, format, .. } = *event;
+        let is_copy = self.reading.seen.as_ref().is_some_and(|seen| {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            !seen.insert(&RawRecord { text, offset: 0, format })
+        });
+        let is_new = progress.see(text, *known);
+        if progress.events <= known.events {
+            self.counts.before += 1;
         }
-        let event = Event { raw: text.as_bytes(), time: None, fields: None };
-        let builder = self.builder.get_or_insert_with(|| BatchBuilder::new(self.origin.clone()));
-        let mut pushed = builder.push(event);
-        if pushed == Err(BatchError::Full) {
-            self.end_batch();
-            pushed = self.builder.insert(BatchBuilder::new(self.origin.clone())).push(event);
+        if is_copy || !is_new {
+            return;
         }
-        match pushed {
+        let Reading { logs, index, .. } = self.reading;
+        match self.shelf.keep(event, index, logs.sourcetype()) {
             Ok(()) => {
                 self.bytes += text.len();
-                self.file.added += 1;
+                progress.added += 1;
                 self.counts.events += 1;
             }
             Err(_) => {
-                self.file.has_too_long = true;
+                progress.has_too_long = true;
                 self.counts.too_long += 1;
             }
         }
     }
 
+    fn end(&mut self, is_whole: bool) {
+        let Some((file, mut progress)) = self.file.take() else { return };
+        let stored = file.known.events;
+        progress.compare(file.known);
+        let is_shorter = progress.events < stored;
+        if progress.is_changed || (is_shorter && is_whole) {
+            let known = Known::default();
+            self.changed.push(Coming { known, ..file });
+        } else if !is_shorter {
+            self.counts.files += u64::from(progress.added > 0);
+            self.mark(&file, &progress, is_whole && !progress.has_too_long);
+        }
+        if !is_whole && !progress.is_changed {
+            self.partly.push(file);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= S::ENOUGH
+    }
+
+    fn take(&mut self) -> (Self::Piece, usize) {
+        if let Some((file, progress)) = self.file.take() {
+            // An ingestion that ends now goes on within the file.
+            if progress.added > 0 {
+                self.mark(&file, &progress, false);
+            }
+            self.file = Some((file, progress));
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        let collected = Collected {
+            events: self.shelf.take(),
+            bytes,
+            marks: std::mem::take(&mut self.marks),
+            counts: std::mem::take(&mut self.counts),
+            changed: std::mem::take(&mut self.changed),
+            partly: std::mem::take(&mut self.partly),
+        };
+        (collected, bytes)
+    }
+}
+
+/// Keeps events as rows of the table.
+#[derive(Debug, Default)]
+pub(super) struct RowShelf {
+    rows: RowsBuilder,
+    minutes: Minutes,
+    /// When the first of the rows was read, in microseconds since the epoch.
+    received: Option<i64>,
+}
+
+impl Shelf for RowShelf {
+    /// The rows, and when the events happened.
+    type Events = (RecordBatch, Minutes);
+
+    const ENOUGH: usize = BYTES_OF_ROWS;
+
+    fn keep(
+        &mut self,
+        event: &FoundEvent<'_>,
+        index: &str,
+        sourcetype: Option<&str>,
+    ) -> Result<(), BatchError> {
+        let FoundEvent { text, format, source, leads } = event;
+        let now = || jiff::Timestamp::now().as_microsecond();
+        self.rows.push(&EventRow {
+            index,
+            time: leads.time,
+            received: *self.received.get_or_insert_with(now),
+            source: Some(source),
+            sourcetype,
+            format: format.name(),
+            leads: leads.values.each_ref().map(|value| value.as_deref()),
+            raw: text.as_bytes(),
+            ..EventRow::default()
+        })?;
+        if let Some(time) = leads.time {
+            self.minutes.add(Moment(time.div_euclid(MICROS)));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> Self::Events {
+        let Self { rows, minutes, .. } = std::mem::take(self);
+        (rows.finish(), minutes)
+    }
+}
+
+/// Keeps events as batches of the log.
+#[derive(Debug, Default)]
+pub(super) struct BatchShelf {
+    builder: Option<BatchBuilder>,
+    origin: Origin,
+    batches: Vec<Batch>,
+}
+
+impl BatchShelf {
     fn end_batch(&mut self) {
         if let Some(builder) = self.builder.take()
             && !builder.is_empty()
@@ -297,20 +269,48 @@ impl<'a> Collector<'a> {
             self.batches.push(builder.finish().expect("there is memory for the compressor"));
         }
     }
+}
 
-    /// Sends what is collected.
-    pub(super) fn send(&mut self) -> ControlFlow<()> {
-        self.end_batch();
-        self.bytes = 0;
-        let commit = Commit {
-            batches: std::mem::take(&mut self.batches),
-            marks: std::mem::take(&mut self.marks),
-            received: jiff::Timestamp::now().as_microsecond(),
-        };
-        let load = Load { commit, counts: std::mem::take(&mut self.counts) };
-        match self.sender.blocking_send(load) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+impl Shelf for BatchShelf {
+    type Events = Vec<Batch>;
+
+    const ENOUGH: usize = BYTES_OF_BATCHES;
+
+    /// Keeps the event in a batch with others of its origin.
+    fn keep(
+        &mut self,
+        event: &FoundEvent<'_>,
+        index: &str,
+        sourcetype: Option<&str>,
+    ) -> Result<(), BatchError> {
+        let FoundEvent { text, format, source, .. } = event;
+        let of_batch = self.origin.source.as_deref();
+        if self.builder.is_none()
+            || of_batch != Some(&***source)
+            || self.origin.format != format.name()
+        {
+            self.end_batch();
+            self.origin = Origin {
+                index: index.to_owned(),
+                sourcetype: sourcetype.map(str::to_owned),
+                source: Some(source.to_string()),
+                host: None,
+                format: format.name().to_owned(),
+            };
         }
+        let event = Event { raw: text.as_bytes(), time: None, fields: None };
+        let builder = self.builder.get_or_insert_with(|| BatchBuilder::new(self.origin.clone()));
+        match builder.push(event) {
+            Err(BatchError::Full) => {
+                self.end_batch();
+                self.builder.insert(BatchBuilder::new(self.origin.clone())).push(event)
+            }
+            pushed => pushed,
+        }
+    }
+
+    fn take(&mut self) -> Vec<Batch> {
+        self.end_batch();
+        std::mem::take(&mut self.batches)
     }
 }

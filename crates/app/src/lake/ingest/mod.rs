@@ -2,41 +2,36 @@
 //!
 //! What is known of a file is stored with its events, all of them or none. An ingestion that was ended
 //! goes on where it was, also within a file.
+//!
+//! Events of files go straight into the table. In a server, they go through the log of arriving events,
+//! because its batches and those of senders have one order.
 
 mod collector;
+mod files;
+mod stores;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use spilltrail_event::{Field, Kind, StopToken, fields};
-use spilltrail_lake::{
-    Appended, Commit, EventTable, LakeError, LakeFolder, Wal, WalError, WalOptions, WalReader,
-    move_batches,
-};
+use spilltrail_decode::SeenEvents;
+use spilltrail_event::StopToken;
+use spilltrail_lake::{Wal, WalError, WalReader};
 use spilltrail_source::{Duplicates, Logs, Progress, Wanted};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::collector::Stamp;
+pub(crate) use self::files::Stamp;
 
-use self::collector::{Collector, Coming, Counts, Known, Load, key};
-use super::arrived::MovedRows;
+use self::collector::{Collected, Collector, Reading, Shelf};
+use self::files::{Coming, Known, key};
+use self::stores::{Load, LogStore, Store, TableStore, failed};
 use crate::cancel::{Done, StopWhenDropped, until_cancelled};
 use crate::error::{AppError, blocking};
 use crate::listing;
 use crate::options::ReadOptions;
 use crate::unread::{Times, Unread};
-
-/// The bytes of events that wait in the log before they are moved to the table: its files are large then.
-const BYTES_IN_LOG: u64 = 256 << 20;
-/// How long is waited until the log is looked at again that somebody else empties.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// The most commits that are on their way to the disk.
-const COMMITS_AHEAD: usize = 2;
-/// The bytes of events that are moved together.
-const BYTES_OF_MOVE: u64 = 128 << 20;
 
 /// Selects the logs to ingest, and the lake.
 #[derive(Debug, Clone, Default)]
@@ -141,22 +136,42 @@ async fn run(
     let wanted = options.wanted.clone();
     let logs = listing::list(&options.logs, &keep, wanted, progress, stop).await?;
     done.listed = logs.files().len() as u64;
-    let mut store = Store::open(&options.lake, wal).await?;
+    match wal {
+        Some(wal) => {
+            let store = LogStore::open(&options.lake, wal)?;
+            store_all(options, &logs, left, listed, store, done).await?;
+        }
+        None => {
+            let store = TableStore::open(&options.lake, &options.index, done).await?;
+            store_all(options, &logs, left, listed, store, done).await?;
+        }
+    }
+    done.unread = Unread::of(&logs, Times::Unused);
+    Ok(())
+}
+
+/// Stores the events of all logs that are not in the lake yet.
+async fn store_all<S: Store>(
+    options: &IngestOptions,
+    logs: &Arc<Logs>,
+    left: &BTreeMap<String, Stamp>,
+    listed: &(dyn Fn(u64) + Sync),
+    mut store: S,
+    done: &mut Ingested,
+) -> Result<(), AppError> {
     let (files, known) = {
-        let (logs, left) = (logs.clone(), left.clone());
-        let (folder, log) = (options.lake.clone(), store.wal.path().to_owned());
-        let compare = move || compare(&logs, &log, &left);
-        let compared = blocking(compare).await?;
-        compared.map_err(|error| failed(&folder, &error.into()))?
+        let (logs, left, log) = (logs.clone(), left.clone(), store.log().to_owned());
+        let compared = blocking(move || compare(&logs, &log, &left)).await?;
+        compared.map_err(|error| failed(&options.lake, &error.into()))?
     };
     done.known = known;
     listed(files.iter().map(|file| file.stamp.size).sum());
     // A full channel makes the readers wait for the disk.
-    let (sender, mut receiver) = mpsc::channel::<Load>(1);
+    let (sender, mut receiver) = mpsc::channel(1);
     let reader = {
         let (logs, index) = (logs.clone(), options.index.clone());
         let drops_copies = options.read.duplicates == Duplicates::Drop;
-        move || read(&logs, files, &index, &sender, drops_copies)
+        move || read::<S>(&logs, files, &index, &sender, drops_copies)
     };
     let reading = tokio::task::spawn_blocking(reader);
     let mut stored = Ok(());
@@ -169,12 +184,9 @@ async fn run(
     drop(receiver);
     let read = reading.await.map_err(|error| AppError::Engine(error.to_string()))?;
     stored?;
-    let partly = read?.into_iter();
     let name = |file: &Coming| logs.files()[file.index].name.to_string();
-    done.partly = partly.map(|file| (name(&file), file.stamp)).collect();
-    store.finish(done).await?;
-    done.unread = Unread::of(&logs, Times::Unused);
-    Ok(())
+    done.partly = read?.iter().map(|file| (name(file), file.stamp)).collect();
+    store.finish(done).await
 }
 
 /// Returns the files that are to be read, and how many others are in the lake already.
@@ -205,152 +217,41 @@ fn compare(
 
 /// Reads files, and sends their events, apart from those that are known. Returns the files that were read
 /// in part.
-fn read(
+fn read<S: Store>(
     logs: &Logs,
     mut files: Vec<Coming>,
     index: &str,
-    sender: &mpsc::Sender<Load>,
+    sender: &mpsc::Sender<Load<S>>,
     drops_copies: bool,
 ) -> Result<Vec<Coming>, AppError> {
-    let wanted = [fields::EVENT_TEXT, fields::EVENT_FORMAT, fields::EVENT_SOURCE];
-    let wanted = wanted.map(|name| Field::new(name, Kind::Text));
+    // Which of two copies comes first depends on their order.
+    let threads = drops_copies.then_some(1);
     // Files that turn out to be others than before are read once more, from their beginning.
     let mut partly = Vec::new();
     while !files.is_empty() {
         let places = files.iter().map(|file| file.index).collect();
-        let mut collector = Collector::new(logs, index, sender, drops_copies);
-        collector.expect(files);
-        let read = logs.read_all(places, &wanted, |piece| collector.take(&piece));
+        let reading = Reading {
+            logs,
+            index,
+            coming: files.iter().map(|file| (file.index, *file)).collect(),
+            seen: drops_copies.then(|| Mutex::new(SeenEvents::default())),
+        };
+        let mut load = Load::default();
+        let mut changed = Vec::new();
+        let take = |mut piece: Collected<<S::Shelf as Shelf>::Events>| {
+            changed.append(&mut piece.changed);
+            partly.append(&mut piece.partly);
+            load.add(piece);
+            if load.bytes >= S::ENOUGH { load.send(sender) } else { ControlFlow::Continue(()) }
+        };
+        let collector = || Collector::new(&reading, S::Shelf::default());
+        let read = logs.read_events(places, threads, collector, take);
         read.map_err(|error| AppError::Reading(error.diagnostic()))?;
         // Whoever does not receive any more says why itself.
-        if collector.send().is_break() {
+        if load.send(sender).is_break() {
             break;
         }
-        files = std::mem::take(&mut collector.changed);
-        partly.append(&mut collector.partly);
+        files = changed;
     }
     Ok(partly)
-}
-
-/// The lake, while events come in.
-struct Store {
-    folder: PathBuf,
-    wal: Arc<Wal>,
-    /// The table, unless somebody else moves events there.
-    table: Option<EventTable>,
-    marks: WalReader,
-    rows: MovedRows,
-    /// Commits that are not on the disk yet.
-    waiting: VecDeque<(Appended, Counts)>,
-    /// The bytes in the log.
-    in_log: u64,
-}
-
-impl Store {
-    async fn open(folder: &Path, shared: Option<Arc<Wal>>) -> Result<Self, AppError> {
-        let failed = |error: LakeError| failed(folder, &error);
-        let lake = LakeFolder::new(folder);
-        std::fs::create_dir_all(folder).map_err(|error| AppError::Lake {
-            path: folder.to_owned(),
-            reason: error.to_string(),
-        })?;
-        let is_shared = shared.is_some();
-        let wal = match shared {
-            Some(wal) => wal,
-            None => {
-                let wal = Wal::open(&lake.log(), WalOptions::default()).map_err(LakeError::from);
-                Arc::new(wal.map_err(failed)?)
-            }
-        };
-        let marks = WalReader::open(&lake.log()).map_err(LakeError::from).map_err(failed)?;
-        let table = if is_shared {
-            None
-        } else {
-            let table = EventTable::open(&lake.table()).await.map_err(LakeError::from);
-            Some(table.map_err(failed)?)
-        };
-        let waiting = VecDeque::new();
-        Ok(Self {
-            folder: folder.to_owned(),
-            wal,
-            table,
-            marks,
-            rows: MovedRows::default(),
-            waiting,
-            in_log: 0,
-        })
-    }
-
-    fn failed(&self, error: impl Into<LakeError>) -> AppError {
-        failed(&self.folder, &error.into())
-    }
-
-    async fn add(&mut self, load: Load, done: &mut Ingested) -> Result<(), AppError> {
-        let Load { commit, counts } = load;
-        self.in_log += commit.batches.iter().map(|batch| batch.bytes).sum::<u64>();
-        while self.waiting.len() >= COMMITS_AHEAD {
-            self.answer(done).await?;
-        }
-        let answer = self.append(commit).await?;
-        self.waiting.push_back((answer, counts));
-        if self.in_log >= BYTES_IN_LOG {
-            self.finish(done).await?;
-        }
-        Ok(())
-    }
-
-    /// Hands a commit to the log, as soon as what others have sent leaves room.
-    async fn append(&mut self, commit: Commit) -> Result<Appended, AppError> {
-        // Nobody else sends anything to a log that is ours alone.
-        if self.table.is_some() {
-            return self.wal.append(commit).map_err(|error| self.failed(error));
-        }
-        loop {
-            match self.wal.append(commit.clone()) {
-                Err(WalError::Busy) => tokio::time::sleep(LOOK_AGAIN).await,
-                outcome => return outcome.map_err(|error| self.failed(error)),
-            }
-        }
-    }
-
-    /// Waits until the oldest commit is on the disk.
-    async fn answer(&mut self, done: &mut Ingested) -> Result<(), AppError> {
-        let Some((answer, counts)) = self.waiting.pop_front() else { return Ok(()) };
-        answer.await.unwrap_or(Err(WalError::Closed)).map_err(|error| self.failed(error))?;
-        done.events += counts.events;
-        done.files += counts.files;
-        done.before += counts.before;
-        done.too_long += counts.too_long;
-        Ok(())
-    }
-
-    /// Waits until all commits are on the disk, and moves their events to the table.
-    async fn finish(&mut self, done: &mut Ingested) -> Result<(), AppError> {
-        while !self.waiting.is_empty() {
-            self.answer(done).await?;
-        }
-        self.in_log = 0;
-        let Some(table) = &mut self.table else {
-            return self.until_moved().await;
-        };
-        let moved = move_batches(&self.wal, table, BYTES_OF_MOVE, &mut self.rows).await;
-        let moved = moved.map_err(|error| self.failed(error))?;
-        done.damaged += moved.damaged.len() as u64;
-        Ok(())
-    }
-
-    /// Waits until the log has room, if somebody else moves its events.
-    async fn until_moved(&mut self) -> Result<(), AppError> {
-        loop {
-            let size = self.marks.size().map_err(|error| self.failed(error))?;
-            if size.bytes < BYTES_IN_LOG {
-                return Ok(());
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-    }
-}
-
-fn failed(folder: &Path, error: &LakeError) -> AppError {
-    AppError::Lake { path: folder.to_owned(), reason: error.to_string() }
 }

@@ -1,0 +1,102 @@
+//! What is known of files whose events are in the lake, and by what they are told apart.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use spilltrail_source::LogFile;
+
+/// What is known of a file of which events are in the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// The number of its events that are in the lake, from its beginning.
+    pub(super) events: u64,
+    /// A hash of these events.
+    pub(super) hash: u64,
+    /// What it was when all of them were. `None` if the ingestion was ended before, or if not all of the
+    /// file could be read.
+    pub(super) whole: Option<Stamp>,
+}
+
+/// By what a file is told from what it was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    /// The size in bytes.
+    pub(crate) size: u64,
+    /// When it was written last, in microseconds since the epoch, if that is known.
+    pub(crate) modified: Option<i64>,
+}
+
+impl Stamp {
+    pub(super) fn of(file: &LogFile) -> Self {
+        Self { size: file.size, modified: file.modified() }
+    }
+}
+
+impl Known {
+    /// Returns true if all of a file is in the lake, and it has not changed since.
+    pub(super) fn is_whole(&self, stamp: Stamp) -> bool {
+        self.whole == Some(stamp)
+    }
+}
+
+/// A file that is to be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Coming {
+    /// The place among the logs.
+    pub(super) index: usize,
+    pub(super) known: Known,
+    /// What it was before it was read.
+    pub(super) stamp: Stamp,
+}
+
+/// Returns the key of the mark of a file: its whole path, so that the same name in another folder is
+/// another file.
+pub(super) fn key(file: &LogFile) -> String {
+    let path = file.path().and_then(|path| std::path::absolute(path).ok());
+    match path.as_deref().map(|path| (path.to_str(), path.as_os_str().as_encoded_bytes())) {
+        Some((Some(text), _)) => format!("file {text}"),
+        Some((None, bytes)) => {
+            let escaped = percent_encoding::percent_encode(bytes, percent_encoding::CONTROLS);
+            format!("file%{escaped}")
+        }
+        None => format!("object {}", file.name),
+    }
+}
+
+/// How far a file is read.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The number of its events so far.
+    pub(super) events: u64,
+    /// The hash of these events.
+    hasher: Sha256,
+    /// The number of them that are to be stored.
+    pub(super) added: u64,
+    /// Whether one of them cannot be stored.
+    pub(super) has_too_long: bool,
+    /// Whether its first events are not those that are in the lake.
+    pub(super) is_changed: bool,
+}
+
+impl Progress {
+    /// Takes the next event. Returns true if it is new: not among those that are in the lake, nor in a file
+    /// that must be read anew.
+    pub(super) fn see(&mut self, text: &str, known: Known) -> bool {
+        self.compare(known);
+        self.events += 1;
+        self.hasher.update((text.len() as u64).to_le_bytes());
+        self.hasher.update(text);
+        self.events > known.events && !self.is_changed
+    }
+
+    /// Compares its events so far with those that are in the lake, once it has as many.
+    pub(super) fn compare(&mut self, known: Known) {
+        if known.events > 0 && self.events == known.events {
+            self.is_changed |= self.hash() != known.hash;
+        }
+    }
+
+    pub(super) fn hash(&self) -> u64 {
+        let digest = self.hasher.clone().finalize();
+        digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+    }
+}
