@@ -147,7 +147,7 @@ fn a_damaged_file_is_told() {
 
 fn rows() -> Vec<RecordBatch> {
     let mut rows = RowsBuilder::new();
-    rows.push(&EventRow { index: "i", raw: b"1".as_slice(), ..EventRow::default() }).unwrap();
+    rows.push(&EventRow { index: "i", raw: "1".into(), ..EventRow::default() }).unwrap();
     vec![rows.finish()]
 }
 

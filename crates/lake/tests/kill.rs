@@ -101,7 +101,7 @@ fn add_for_ever(folder: &Path) {
             let mut rows = RowsBuilder::new();
             for number in next..next + many {
                 let raw = number.to_string();
-                let row = EventRow { index: "i", raw: raw.as_bytes(), ..EventRow::default() };
+                let row = EventRow { index: "i", raw: raw.as_str().into(), ..EventRow::default() };
                 rows.push(&row).unwrap();
             }
             next += many;
@@ -130,8 +130,12 @@ fn rows_of(stored: &StoredBatch, rows: &mut RowsBuilder) -> Result<(), BatchErro
     let index = stored.batch.origin.index.as_str();
     let mut full = Ok(());
     stored.batch.events()?.each(|event| {
-        let row =
-            EventRow { index, raw: event.raw, received: stored.received, ..EventRow::default() };
+        let row = EventRow {
+            index,
+            raw: event.raw.into(),
+            received: stored.received,
+            ..EventRow::default()
+        };
         full = full.clone().and(rows.push(&row));
     })?;
     full

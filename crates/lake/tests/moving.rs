@@ -57,7 +57,7 @@ fn rows_of(stored: &StoredBatch, rows: &mut RowsBuilder) -> Result<(), BatchErro
     let index = stored.batch.origin.index.as_str();
     let mut pushed = Ok(());
     stored.batch.events()?.each(|event| {
-        let row = EventRow { index, raw: event.raw, ..EventRow::default() };
+        let row = EventRow { index, raw: event.raw.into(), ..EventRow::default() };
         pushed = pushed.clone().and(rows.push(&row));
     })?;
     pushed

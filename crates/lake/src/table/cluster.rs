@@ -1,123 +1,216 @@
 //! Sorts rows, so that searches read little of a file: what they ask for is together.
+//!
+//! Rows have their texts as views, so that they are put together and sorted without copies of the texts. Each
+//! text is copied once, when its row is handed over in order.
 
-use deltalake_core::arrow::array::RecordBatch;
-use deltalake_core::arrow::compute::{
-    SortColumn, concat_batches, lexsort_to_indices, take_record_batch,
+use std::ops::Range;
+use std::sync::Arc;
+
+use deltalake_core::arrow::array::{
+    Array, ArrayRef, AsArray, GenericByteBuilder, GenericByteViewArray, RecordBatch,
+    StringViewArray, UInt32Array, new_null_array,
 };
+use deltalake_core::arrow::compute::{
+    SortColumn, concat_batches, lexsort_to_indices, partition, take,
+};
+use deltalake_core::arrow::datatypes::{
+    BinaryType, BinaryViewType, ByteArrayType, ByteViewType, DataType, SchemaRef, StringViewType,
+    Utf8Type,
+};
+use deltalake_core::arrow::error::ArrowError;
 
 use super::rows::PARTITIONS;
-use crate::error::TableError;
 
 /// Rows that are handed over together.
 pub(super) const ROWS_TOGETHER: usize = 8192;
 
+/// The most bytes of texts that are handed over together, apart from a row that alone has more. An array of
+/// texts in order holds at most 2 GB.
+const BYTES_TOGETHER: usize = 64 << 20;
+
 /// The columns by which rows of a file are sorted.
 const ORDER: [&str; 3] = ["eventSource", "eventName", "_time"];
 
-/// The most bytes of rows that are sorted together. An array of texts holds at most 2 GB.
-const MOST_TOGETHER: usize = 256 << 20;
-
-/// Returns rows in order, those of one file together, some at a time, so that they are not all in memory
-/// another time. Of very many rows, each run that is in order has [`MOST_TOGETHER`] bytes, or those of one
-/// batch.
-pub(super) fn clustered(
-    rows: Vec<RecordBatch>,
-) -> impl Iterator<Item = Result<RecordBatch, TableError>> {
-    runs_of(rows, MOST_TOGETHER).into_iter().flat_map(|run| {
-        let (sorted, failed) = match sorted(run) {
-            Ok(sorted) => (Some(sorted), None),
-            Err(error) => (None, Some(Err(error))),
-        };
-        failed.into_iter().chain(sorted.into_iter().flatten())
-    })
+/// Rows in order: those of one file together.
+#[derive(Debug)]
+pub(super) struct Sorted {
+    rows: RecordBatch,
+    order: UInt32Array,
 }
 
-/// Puts batches into runs of at most so many bytes, or of one batch.
-fn runs_of(rows: Vec<RecordBatch>, most: usize) -> Vec<Vec<RecordBatch>> {
-    let (mut runs, mut bytes) = (Vec::<Vec<RecordBatch>>::new(), 0_usize);
-    for batch in rows {
-        let held = batch.get_array_memory_size();
-        bytes = bytes.saturating_add(held);
-        match runs.last_mut().filter(|_| bytes <= most) {
-            Some(run) => run.push(batch),
-            None => {
-                runs.push(vec![batch]);
-                bytes = held;
-            }
-        }
+impl Sorted {
+    /// Sorts rows. Returns `None` if there are none.
+    pub(super) fn of(rows: Vec<RecordBatch>) -> Result<Option<Self>, ArrowError> {
+        let Some(first) = rows.first() else { return Ok(None) };
+        let whole = concat_batches(&first.schema(), &rows)?;
+        drop(rows);
+        let columns = PARTITIONS.into_iter().chain(ORDER).filter_map(|name| {
+            Some(SortColumn { values: whole.column_by_name(name)?.clone(), options: None })
+        });
+        let order = lexsort_to_indices(&columns.collect::<Vec<_>>(), None)?;
+        Ok((!order.is_empty()).then_some(Self { rows: whole, order }))
     }
-    runs
+
+    /// Returns the rows that belong into one folder, for each, as places in the order.
+    pub(super) fn folders(&self) -> Result<Vec<Range<usize>>, ArrowError> {
+        let columns = PARTITIONS.into_iter().filter_map(|name| self.rows.column_by_name(name));
+        let columns = columns.map(|column| take(column, &self.order, None));
+        Ok(partition(&columns.collect::<Result<Vec<_>, _>>()?)?.ranges())
+    }
+
+    /// Returns the number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Returns the text of a column at a place in the order.
+    pub(super) fn text(&self, column: &str, place: usize) -> Option<&str> {
+        let texts = self.rows.column_by_name(column)?.as_string_view_opt()?;
+        Some(texts.value(self.order.value(place) as usize))
+    }
+
+    /// Returns rows at places in the order, some at a time, with these columns: views become arrays of
+    /// their own, and what the rows lack is null.
+    pub(super) fn parts(
+        &self,
+        places: Range<usize>,
+        schema: &SchemaRef,
+    ) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
+        let texts = self.rows.columns().iter().filter_map(|column| column.as_string_view_opt());
+        let texts: Vec<&StringViewArray> = texts.collect();
+        let mut rest = places;
+        std::iter::from_fn(move || {
+            let from = rest.start;
+            let mut bytes = 0;
+            let next = rest.clone().take(ROWS_TOGETHER).take_while(|place| {
+                let row = self.order.value(*place) as usize;
+                bytes += texts.iter().map(|texts| bytes_of(texts, row)).sum::<usize>();
+                *place == from || bytes <= BYTES_TOGETHER
+            });
+            let count = next.count();
+            rest.start += count;
+            (count > 0).then(|| self.part(&self.order.slice(from, count), schema))
+        })
+    }
+
+    fn part(&self, order: &UInt32Array, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+        let columns = schema.fields().iter().map(|field| -> Result<ArrayRef, ArrowError> {
+            let Some(column) = self.rows.column_by_name(field.name()) else {
+                return Ok(new_null_array(field.data_type(), order.len()));
+            };
+            Ok(match column.data_type() {
+                DataType::Utf8View => {
+                    gathered::<StringViewType, Utf8Type>(column.as_byte_view(), order)
+                }
+                DataType::BinaryView => {
+                    gathered::<BinaryViewType, BinaryType>(column.as_byte_view(), order)
+                }
+                _ => take(column, order, None)?,
+            })
+        });
+        RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
+    }
 }
 
-/// Returns the rows of a run in order, some at a time.
-pub(super) fn sorted(
-    mut run: Vec<RecordBatch>,
-) -> Result<impl Iterator<Item = Result<RecordBatch, TableError>> + use<>, TableError> {
-    let rows = match run.len() {
-        0 | 1 => run.pop(),
-        _ => Some(concat_batches(&run[0].schema(), &run)?),
-    };
-    let order = match &rows {
-        None => None,
-        Some(rows) => {
-            let columns = PARTITIONS.into_iter().chain(ORDER).filter_map(|name| {
-                Some(SortColumn { values: rows.column_by_name(name)?.clone(), options: None })
-            });
-            Some(lexsort_to_indices(&columns.collect::<Vec<_>>(), None)?)
-        }
-    };
-    Ok(rows.zip(order).into_iter().flat_map(|(rows, order)| {
-        (0..order.len()).step_by(ROWS_TOGETHER).map(move |at| {
-            let some = order.slice(at, ROWS_TOGETHER.min(order.len() - at));
-            Ok(take_record_batch(&rows, &some)?)
-        })
-    }))
+/// Returns the number of bytes of a value, which is in the low half of its view.
+fn bytes_of<V: ByteViewType>(values: &GenericByteViewArray<V>, row: usize) -> usize {
+    values.views()[row] as u32 as usize
+}
+
+/// Returns values in order, in an array of their own.
+fn gathered<V, A>(values: &GenericByteViewArray<V>, order: &UInt32Array) -> ArrayRef
+where
+    V: ByteViewType,
+    A: ByteArrayType<Offset = i32, Native = V::Native>,
+{
+    let rows = || order.values().iter().map(|row| *row as usize);
+    let bytes = rows().map(|row| bytes_of(values, row)).sum();
+    let mut builder = GenericByteBuilder::<A>::with_capacity(order.len(), bytes);
+    for row in rows() {
+        builder.append_option(values.is_valid(row).then(|| values.value(row)));
+    }
+    Arc::new(builder.finish())
 }
 
 #[cfg(test)]
 mod tests {
-    use deltalake_core::arrow::array::AsArray;
+    use deltalake_core::arrow::datatypes::{Field, Schema};
 
     use super::*;
     use crate::table::{EventRow, RowsBuilder};
+
+    fn schema() -> SchemaRef {
+        Arc::new(Schema::new(vec![Field::new("_raw", DataType::Utf8, true)]))
+    }
 
     fn rows(events: &[(&str, &str, &str)]) -> RecordBatch {
         let mut builder = RowsBuilder::new();
         for (index, name, raw) in events {
             let mut leads = [None; spilltrail_event::stored::LEADS.len()];
             leads[0] = Some(*name);
-            let raw = raw.as_bytes();
+            let raw = (*raw).into();
             builder.push(&EventRow { index, leads, raw, ..EventRow::default() }).unwrap();
         }
         builder.finish()
     }
 
-    fn texts(rows: Vec<RecordBatch>, most: usize) -> String {
-        let mut found = String::new();
-        for batch in runs_of(rows, most).into_iter().flat_map(|run| sorted(run).unwrap()) {
-            let batch = batch.unwrap();
-            let column = batch.column_by_name("_raw").unwrap().as_string::<i32>().clone();
-            column.iter().flatten().for_each(|text| found.push_str(text));
+    /// Returns for each folder its index and the texts of its parts.
+    fn texts(rows: Vec<RecordBatch>) -> Vec<String> {
+        let Some(sorted) = Sorted::of(rows).unwrap() else { return Vec::new() };
+        let mut found = Vec::new();
+        for places in sorted.folders().unwrap() {
+            let index = sorted.text("index", places.start).unwrap();
+            for part in sorted.parts(places, &schema()) {
+                let part = part.unwrap();
+                let texts = part.column_by_name("_raw").unwrap().as_string::<i32>();
+                let texts: Vec<String> =
+                    texts.iter().map(|text| text.unwrap().chars().take(9).collect()).collect();
+                found.push(format!("{index}: {}", texts.join(" ")));
+            }
         }
         found
     }
 
     #[test]
-    fn rows_of_one_call_are_together_in_runs_of_bounded_size() {
+    fn rows_of_one_folder_and_call_are_together() {
         let one = || rows(&[("b", "Get", "3"), ("a", "Put", "2"), ("a", "Get", "1")]);
         let other = || rows(&[("a", "Get", "1"), ("b", "Put", "4")]);
-        let held = one().get_array_memory_size();
-        for (batches, most, expected) in [
-            (vec![], usize::MAX, ""),
-            (vec![one()], usize::MAX, "123"),
-            (vec![one(), other()], usize::MAX, "11234"),
-            // Rows of two runs are in one order each, and none is lost.
-            (vec![one(), other()], held, "12314"),
-            (vec![other(), one(), one()], 0, "14123123"),
+        for (batches, expected) in [
+            (vec![], &[][..]),
+            (vec![rows(&[])], &[]),
+            (vec![one()], &["a: 1 2", "b: 3"]),
+            (vec![one(), rows(&[]), other()], &["a: 1 1 2", "b: 3 4"]),
         ] {
-            assert_eq!(texts(batches, most), expected, "{most}");
+            assert_eq!(texts(batches), expected);
         }
-        let all: Result<Vec<_>, _> = clustered(vec![one(), other()]).collect();
-        assert_eq!(all.unwrap().iter().map(RecordBatch::num_rows).sum::<usize>(), 5);
+    }
+
+    /// However many and large the rows are, those that are handed over together are not.
+    #[test]
+    fn parts_are_bounded() {
+        let events: Vec<(String, String)> =
+            (0..20_000).map(|row| (format!("n{row:05}"), row.to_string())).collect();
+        let batches = events.chunks(7).map(|some| {
+            let some: Vec<_> = some.iter().map(|(name, raw)| ("a", &**name, &**raw)).collect();
+            rows(&some)
+        });
+        let found = texts(batches.collect());
+        let counts: Vec<usize> = found.iter().map(|part| part.matches(' ').count()).collect();
+        assert_eq!(counts, [ROWS_TOGETHER, ROWS_TOGETHER, 20_000 - 2 * ROWS_TOGETHER]);
+        let all: Vec<&str> = found.iter().flat_map(|part| part[3..].split(' ')).collect();
+        assert_eq!(all, events.iter().map(|(_, raw)| raw.as_str()).collect::<Vec<_>>());
+        let of = |bytes: usize| "x".repeat(bytes);
+        let (half, whole) = (of(BYTES_TOGETHER / 2), of(BYTES_TOGETHER + 1));
+        let large = rows(&[
+            ("a", "1", &half),
+            ("a", "2", &half),
+            ("a", "3", &whole),
+            ("a", "4", "small"),
+            ("a", "5", &half),
+        ]);
+        let found = texts(vec![large]);
+        let counts: Vec<usize> = found.iter().map(|part| part.matches(' ').count()).collect();
+        // Two halves, with their names and days, have more than one part can.
+        assert_eq!(counts, [1, 1, 1, 2]);
     }
 }

@@ -7,15 +7,18 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use deltalake_core::arrow::array::RecordBatch;
+use deltalake_core::arrow::array::{Array, AsArray, RecordBatch};
 use deltalake_core::kernel::{Action, Add};
 use deltalake_core::protocol::DeltaOperation;
-use deltalake_core::writer::DeltaWriter;
 use jiff::civil::Date;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
 
-use super::cluster::{ROWS_TOGETHER, sorted};
+use super::cluster::{ROWS_TOGETHER, Sorted};
+use super::writing::Files;
 use super::{Change, EventTable, MOST_ATTEMPTS, TableFile, rows};
 use crate::error::TableError;
 
@@ -27,8 +30,8 @@ pub struct Compaction {
     pub most_bytes: u64,
     /// The least number of files that become one.
     pub least_files: usize,
-    /// The most bytes, before compression, of rows that are sorted together. About three times as many
-    /// are in memory.
+    /// The most bytes, before compression, of rows that are sorted together. About twice as many are in
+    /// memory.
     pub run_bytes: usize,
 }
 
@@ -116,7 +119,8 @@ impl EventTable {
         how: &Compaction,
     ) -> Result<Add, TableError> {
         let (index, day) = (files[0].index.as_str(), files[0].day);
-        let mut writer = self.writer()?;
+        let folder = day.map_or_else(|| rows::NO_DAY.to_owned(), |day| day.to_string());
+        let mut written_to = Files::of(self)?;
         let mut runs = Runs::new(files, how.run_bytes);
         let mut written = 0;
         loop {
@@ -125,14 +129,11 @@ impl EventTable {
             let Some(run) = run.inspect_err(|error| self.damaged.extend(damaged(error)))? else {
                 break;
             };
-            for rows in run {
-                let rows = rows?;
-                written += rows.num_rows() as u64;
-                writer.write(rows::whole(&rows, index, day)?).await?;
-            }
+            written += run.len() as u64;
+            written_to.write(&run, 0..run.len(), [index, &folder]).await?;
         }
         let expected: u64 = files.iter().map(|file| file.rows).sum();
-        let mut files = self.flushed(writer).await?;
+        let mut files = written_to.end(self).await?;
         match files.pop() {
             Some(file) if files.is_empty() && written == expected => Ok(file),
             _ => Err(TableError::Log(format!(
@@ -188,18 +189,15 @@ impl Runs {
         Self { files: files.into_iter(), open: None, run_bytes }
     }
 
-    /// Returns the next run: its rows in order, some at a time.
-    fn next(
-        &mut self,
-    ) -> Result<Option<impl Iterator<Item = Result<RecordBatch, TableError>> + use<>>, TableError>
-    {
+    /// Returns the next run: its rows in order.
+    fn next(&mut self) -> Result<Option<Sorted>, TableError> {
         let (mut run, mut bytes) = (Vec::new(), 0);
         while bytes < self.run_bytes {
             let Some(rows) = self.rows()? else { break };
-            bytes += rows.get_array_memory_size();
-            run.push(rows);
+            bytes += bytes_of(&rows);
+            run.push(rows::whole(&rows)?);
         }
-        if run.is_empty() { Ok(None) } else { sorted(run).map(Some) }
+        Ok(Sorted::of(run)?)
     }
 
     /// Returns the next rows as they are in the files.
@@ -223,14 +221,32 @@ impl Runs {
 /// Opens a file so that what is read of it at a time is small beside a run.
 fn opened(path: &Path, run_bytes: usize) -> Result<ParquetRecordBatchReader, TableError> {
     let file = File::open(path).map_err(|error| unreadable(path, error.into()))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
-    let builder = builder.map_err(|error| unreadable(path, error))?;
+    let opened = || {
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
+        let options = ArrowReaderOptions::new().with_schema(rows::as_views(metadata.schema()));
+        ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)
+    };
+    let metadata = opened().map_err(|error| unreadable(path, error))?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
     let groups = builder.metadata().row_groups();
     let bytes: i64 = groups.iter().map(|group| group.total_byte_size()).sum();
     let rows: i64 = groups.iter().map(|group| group.num_rows()).sum();
     let bytes_of_row = usize::try_from(bytes / rows.max(1)).unwrap_or(usize::MAX).max(1);
     let rows = (run_bytes / 8 / bytes_of_row).clamp(1, ROWS_TOGETHER);
     builder.with_batch_size(rows).build().map_err(|error| unreadable(path, error))
+}
+
+/// Returns the bytes that rows take. Their views share pages with those of other rows, and the memory of a
+/// page would count with each of them.
+fn bytes_of(rows: &RecordBatch) -> usize {
+    let bytes = rows.columns().iter().map(|column| match column.as_string_view_opt() {
+        Some(texts) => {
+            size_of_val(texts.views().as_ref())
+                + texts.lengths().map(|bytes| bytes as usize).sum::<usize>()
+        }
+        None => column.get_array_memory_size(),
+    });
+    bytes.sum()
 }
 
 fn unreadable(path: &Path, source: ParquetError) -> TableError {

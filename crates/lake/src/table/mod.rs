@@ -16,6 +16,7 @@ mod retention;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -27,18 +28,18 @@ use deltalake_core::kernel::{Action, Add, Transaction};
 use deltalake_core::logstore::{LogStore, get_actions};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use deltalake_core::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use url::Url;
 
 pub use compaction::{Compacted, Compaction};
 pub use files::{IndexSize, TableFile};
 pub use retention::{Dropped, Vacuumed};
-pub use rows::{EventRow, RowsBuilder, file_of};
+pub use rows::{EventRow, Raw, RowsBuilder, file_of};
 
 use crate::error::TableError;
-use cluster::clustered;
+use cluster::Sorted;
 use disk::Disk;
+use writing::Files;
 
 /// The name under which commits carry the number of the last batch.
 const BATCHES: &str = "spilltrail-batches";
@@ -156,11 +157,14 @@ impl EventTable {
         if self.last_number().await? >= number {
             return Ok(Added::Before);
         }
-        let mut writer = self.writer()?;
-        for batch in clustered(rows.into()) {
-            writer.write(batch?).await?;
+        let mut files = Files::of(self)?;
+        if let Some(rows) = Sorted::of(rows.into())? {
+            for places in rows.folders()? {
+                let folder = rows::PARTITIONS.map(|name| rows.text(name, places.start));
+                files.write(&rows, places, folder.map(Option::unwrap_or_default)).await?;
+            }
         }
-        let files = self.flushed(writer).await?;
+        let files = files.end(self).await?;
         let committed = self.change(|_, last| {
             if last >= number {
                 return Ok(None);
@@ -174,20 +178,6 @@ impl EventTable {
             Ok(Some((Change { actions, operation, number: Some(number) }, ())))
         });
         Ok(committed.await?.map_or(Added::Before, |()| Added::Now))
-    }
-
-    fn writer(&self) -> Result<RecordBatchWriter, TableError> {
-        let writer = RecordBatchWriter::for_table(&self.table)?;
-        Ok(writer.with_writer_properties(rows::properties()))
-    }
-
-    /// Ends files, and waits until they are on the disk: a commit must not name files that a loss of
-    /// power takes away.
-    async fn flushed(&self, mut writer: RecordBatchWriter) -> Result<Vec<Add>, TableError> {
-        let files = writer.flush().await?;
-        let paths: Vec<PathBuf> = files.iter().map(|file| self.path_of(file)).collect();
-        self.disk.sync(&paths)?;
-        Ok(files)
     }
 
     /// Commits what `make` makes of the table as it is and of the number of the last batch in it, again

@@ -1,17 +1,15 @@
 //! The columns of the table, and rows of it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use deltalake_core::arrow::array::{
-    ArrayRef, BinaryBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondBuilder,
-    new_null_array,
+    Array, ArrayRef, BinaryViewBuilder, RecordBatch, StringViewBuilder,
+    TimestampMicrosecondBuilder, new_null_array,
 };
-use deltalake_core::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use deltalake_core::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use deltalake_core::arrow::error::ArrowError;
 use deltalake_core::kernel::{DataType as DeltaType, StructField};
-use jiff::civil::Date;
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -26,13 +24,47 @@ use crate::error::BatchError;
 pub(super) const PARTITIONS: [&str; 2] = ["index", "day"];
 
 /// The folder of events without a time that has a day.
-const NO_DAY: &str = "none";
+pub(super) const NO_DAY: &str = "none";
+
+/// Columns whose values are long and the same in many rows. Each value is kept once.
+const REPEATED: [&str; 3] = [stored::SOURCE, stored::SOURCETYPE, stored::HOST];
 
 /// Rows that are read or left out together: about 50 MB of CloudTrail's texts.
 const ROWS_OF_GROUP: usize = 40_000;
 
+/// The microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
 /// The most bytes of the texts of rows that are added together.
 const MOST_BYTES: usize = 512 << 20;
+
+/// The text of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raw<'a> {
+    /// A text that is known to be UTF-8.
+    Text(&'a str),
+    /// Bytes that may be none. They are kept byte for byte, and what is no UTF-8 in them is U+FFFD in the
+    /// text.
+    Bytes(&'a [u8]),
+}
+
+impl Default for Raw<'_> {
+    fn default() -> Self {
+        Self::Text("")
+    }
+}
+
+impl<'a> From<&'a str> for Raw<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Raw<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
 
 /// An event as a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,8 +88,8 @@ pub struct EventRow<'a> {
     pub format: &'a str,
     /// The values of [`LEADS`], for events of a format that has them.
     pub leads: [Option<&'a str>; LEADS.len()],
-    /// The text, byte for byte.
-    pub raw: &'a [u8],
+    /// The text.
+    pub raw: Raw<'a>,
 }
 
 /// How a column is called, and what it holds.
@@ -84,11 +116,12 @@ enum Kind {
 }
 
 impl Kind {
+    /// Returns how a column of rows in memory holds it.
     fn arrow(self) -> DataType {
         match self {
-            Self::Text => DataType::Utf8,
+            Self::Text => DataType::Utf8View,
             Self::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            Self::Bytes => DataType::Binary,
+            Self::Bytes => DataType::BinaryView,
         }
     }
 
@@ -118,28 +151,36 @@ pub(super) fn compared() -> Vec<&'static str> {
         .collect()
 }
 
-/// Returns rows of a file with the columns that they have in common, in the order of the table.
-pub(super) fn whole(
-    rows: &RecordBatch,
-    index: &str,
-    day: Option<Date>,
-) -> Result<RecordBatch, ArrowError> {
-    let day = day.map_or_else(|| NO_DAY.to_owned(), |day| day.to_string());
-    let same = |value: &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows.num_rows())))
-    };
-    let columns = all_columns().map(|(name, kind)| match (name, rows.column_by_name(name)) {
-        ("index", _) => same(index),
-        ("day", _) => same(&day),
-        (_, Some(column)) => column.clone(),
+/// Returns rows of a file with the columns that all files have, in the order of the table.
+pub(super) fn whole(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = columns_of_files().map(|(name, kind)| match rows.column_by_name(name) {
+        Some(column) => column.clone(),
         // The file is older than the column.
-        (_, None) => new_null_array(&kind.arrow(), rows.num_rows()),
+        None => new_null_array(&kind.arrow(), rows.num_rows()),
     });
-    RecordBatch::try_new(arrow_schema(), columns.collect())
+    RecordBatch::try_new(schema_of(columns_of_files()), columns.collect())
 }
 
-fn arrow_schema() -> Arc<Schema> {
-    let fields = all_columns().map(|(name, kind)| Field::new(name, kind.arrow(), true));
+/// Returns the columns of a file as rows in memory have them. What says the folder is in no file.
+fn columns_of_files() -> impl Iterator<Item = (&'static str, Kind)> {
+    all_columns().filter(|(name, _)| !PARTITIONS.contains(name))
+}
+
+fn schema_of(columns: impl Iterator<Item = (&'static str, Kind)>) -> SchemaRef {
+    let fields = columns.map(|(name, kind)| Field::new(name, kind.arrow(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Returns how a file is read: its columns, with texts as views.
+pub(super) fn as_views(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let kind = match field.data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+            DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+            other => other.clone(),
+        };
+        field.as_ref().clone().with_data_type(kind)
+    });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
@@ -166,18 +207,22 @@ pub(super) fn properties() -> WriterProperties {
 pub fn file_of(rows: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
     let fast = Compression::ZSTD(ZstdLevel::try_new(1)?);
     let properties = properties().into_builder().set_compression(fast).build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties))?;
+    // A reader takes texts as any file has them, and not as they are in memory here.
+    let options = ArrowWriterOptions::new().with_properties(properties);
+    let options = options.with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)?;
     writer.write(rows)?;
     writer.into_inner()
 }
 
-/// Collects rows.
+/// Collects rows. Texts are copied once, into blocks that do not move when more come.
 #[derive(Debug)]
 pub struct RowsBuilder {
-    texts: Vec<StringBuilder>,
+    texts: Vec<StringViewBuilder>,
     time: TimestampMicrosecondBuilder,
     received: TimestampMicrosecondBuilder,
-    bytes: BinaryBuilder,
+    bytes: BinaryViewBuilder,
+    days: Days,
     rows: usize,
     held: usize,
 }
@@ -201,11 +246,20 @@ impl RowsBuilder {
         // Whatever a damaged batch claims.
         let rows = rows.min(MAX_BATCH_EVENTS) as usize;
         let texts = all_columns().filter(|(_, kind)| matches!(kind, Kind::Text));
+        let texts = texts.map(|(name, _)| {
+            if REPEATED.contains(&name) {
+                // What finds values again would have room for as many of them as rows.
+                StringViewBuilder::with_capacity(0).with_deduplicate_strings()
+            } else {
+                StringViewBuilder::with_capacity(rows)
+            }
+        });
         Self {
-            texts: texts.map(|_| StringBuilder::with_capacity(rows, 0)).collect(),
+            texts: texts.collect(),
             time: TimestampMicrosecondBuilder::with_capacity(rows),
             received: TimestampMicrosecondBuilder::with_capacity(rows),
-            bytes: BinaryBuilder::with_capacity(rows, 0),
+            bytes: BinaryViewBuilder::with_capacity(0),
+            days: Days::default(),
             rows: 0,
             held: 0,
         }
@@ -232,30 +286,42 @@ impl RowsBuilder {
     /// Adds a row.
     ///
     /// # Errors
-    /// Fails with [`BatchError::Full`] if the rows must be added to the table first.
+    /// Fails with [`BatchError::Full`] if the rows must be added to the table first, and with
+    /// [`BatchError::TooLong`] if it can be in none. The rows stay as they were.
     pub fn push(&mut self, row: &EventRow<'_>) -> Result<(), BatchError> {
-        let day = row.time.and_then(day);
+        let day = row.time.and_then(|time| self.days.of(time));
         let time = row.time.filter(|_| day.is_some());
-        let day = day.unwrap_or_else(|| NO_DAY.to_owned());
-        let raw = String::from_utf8_lossy(row.raw);
-        let bytes = matches!(raw, Cow::Owned(_)).then_some(row.raw);
+        let replaced;
+        let (raw, bytes) = match row.raw {
+            Raw::Text(text) => (text, None),
+            Raw::Bytes(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => (text, None),
+                Err(_) => {
+                    replaced = String::from_utf8_lossy(bytes);
+                    (&*replaced, Some(bytes))
+                }
+            },
+        };
         let own = [
             Some(row.index),
-            Some(day.as_str()),
+            Some(day.unwrap_or(NO_DAY)),
             row.source,
             row.sourcetype,
             row.host,
             Some(row.format),
             row.fields,
-            Some(&*raw),
+            Some(raw),
         ];
         let values = || own.into_iter().chain(row.leads);
         let text = values().flatten().map(str::len).sum::<usize>();
-        let held = self.held + text + bytes.map_or(0, <[u8]>::len);
-        if held > MOST_BYTES && !self.is_empty() {
+        let text = text + bytes.map_or(0, <[u8]>::len);
+        if text > MOST_BYTES {
+            return Err(BatchError::TooLong { bytes: text, most: MOST_BYTES });
+        }
+        if self.held + text > MOST_BYTES {
             return Err(BatchError::Full);
         }
-        self.held = held;
+        self.held += text;
         for (column, value) in self.texts.iter_mut().zip(values()) {
             column.append_option(value);
         }
@@ -274,22 +340,48 @@ impl RowsBuilder {
         let mut times = [time, received].into_iter();
         let columns = all_columns().map(|(_, kind)| -> ArrayRef {
             match kind {
-                Kind::Text => Arc::new(texts.next().unwrap_or_default().finish()),
+                Kind::Text => {
+                    let mut texts = texts.next().unwrap_or_default().finish();
+                    // There may be very many builders of few rows.
+                    texts.shrink_to_fit();
+                    Arc::new(texts)
+                }
                 Kind::Time => {
                     let times = times.next().unwrap_or_default().finish();
                     Arc::new(times.with_timezone("UTC"))
                 }
-                Kind::Bytes => Arc::new(bytes.finish()),
+                Kind::Bytes => {
+                    let mut bytes = bytes.finish();
+                    bytes.shrink_to_fit();
+                    Arc::new(bytes)
+                }
             }
         });
         let columns = columns.collect();
-        RecordBatch::try_new(arrow_schema(), columns)
+        RecordBatch::try_new(schema_of(all_columns()), columns)
             .expect("each row has a value or a null in each column")
     }
 }
 
-/// Returns the day of a time as `2026-11-29`, in UTC.
-fn day(time: i64) -> Option<String> {
+/// The days of times. Rows that follow each other mostly have the same.
+#[derive(Debug, Default)]
+struct Days {
+    /// The number of the last day since the epoch, and how it is written if it can be.
+    last: Option<(i64, Option<String>)>,
+}
+
+impl Days {
+    /// Returns the day of a time as `2026-11-29`, in UTC.
+    fn of(&mut self, time: i64) -> Option<&str> {
+        let number = time.div_euclid(DAY);
+        if self.last.as_ref().is_none_or(|(last, _)| *last != number) {
+            self.last = Some((number, written(time)));
+        }
+        self.last.as_ref().and_then(|(_, day)| day.as_deref())
+    }
+}
+
+fn written(time: i64) -> Option<String> {
     let time = jiff::Timestamp::from_microsecond(time).ok()?;
     let day = time.to_zoned(jiff::tz::TimeZone::UTC).date();
     (day.year() > 0).then(|| day.to_string())

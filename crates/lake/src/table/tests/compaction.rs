@@ -17,7 +17,7 @@ fn called(index: &str, source: &str, name: &str, second: i64) -> RecordBatch {
     let raw = second.to_string();
     let time = Some(NOON + second * 1_000_000);
     builder
-        .push(&EventRow { index, time, leads, raw: raw.as_bytes(), ..EventRow::default() })
+        .push(&EventRow { index, time, leads, raw: raw.as_str().into(), ..EventRow::default() })
         .unwrap();
     builder.finish()
 }

@@ -7,7 +7,7 @@ use super::*;
 /// An event that arrived at a time.
 fn received(index: &str, received: i64) -> RecordBatch {
     let mut builder = RowsBuilder::new();
-    builder.push(&EventRow { index, received, raw: b"r", ..EventRow::default() }).unwrap();
+    builder.push(&EventRow { index, received, raw: "r".into(), ..EventRow::default() }).unwrap();
     builder.finish()
 }
 
