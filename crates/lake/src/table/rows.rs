@@ -9,6 +9,8 @@ use deltalake_core::arrow::array::{
 use deltalake_core::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use deltalake_core::arrow::error::ArrowError;
 use deltalake_core::kernel::{DataType as DeltaType, StructField};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -373,16 +375,50 @@ struct Days {
 impl Days {
     /// Returns the day of a time as `2026-11-29`, in UTC.
     fn of(&mut self, time: i64) -> Option<&str> {
+        // The last moment that there can be is within a day.
+        let moment = Timestamp::from_microsecond(time).ok()?;
         let number = time.div_euclid(DAY);
         if self.last.as_ref().is_none_or(|(last, _)| *last != number) {
-            self.last = Some((number, written(time)));
+            self.last = Some((number, written(moment)));
         }
         self.last.as_ref().and_then(|(_, day)| day.as_deref())
     }
 }
 
-fn written(time: i64) -> Option<String> {
-    let time = jiff::Timestamp::from_microsecond(time).ok()?;
-    let day = time.to_zoned(jiff::tz::TimeZone::UTC).date();
+fn written(moment: Timestamp) -> Option<String> {
+    let day = moment.to_zoned(TimeZone::UTC).date();
     (day.year() > 0).then(|| day.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The day of a time is the same whatever days came before it.
+    #[test]
+    fn days_do_not_depend_on_those_before() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let mut days = Days::default();
+        for (time, expected) in [
+            (-1, Some("1969-12-31")),
+            (0, Some("1970-01-01")),
+            (DAY - 1, Some("1970-01-01")),
+            (DAY, Some("1970-01-02")),
+            (i64::MAX, None),
+            (i64::MIN, None),
+            ((Timestamp::MAX.as_second() + 1) * 1_000_000, None),
+            (Timestamp::MAX.as_second() * 1_000_000, Some("9999-12-30")),
+            ((Timestamp::MAX.as_second() + 1) * 1_000_000, None),
+        ] {
+            assert_eq!(days.of(time), expected, "{time}");
+        }
+        for _ in 0..10_000 {
+            // Both ends of the years that have days, and beyond.
+            let time = random.i64(-3_000_000 * DAY..4_000_000 * DAY);
+            for time in [time, time + random.i64(0..DAY)] {
+                let expected = Timestamp::from_microsecond(time).ok().and_then(written);
+                assert_eq!(days.of(time), expected.as_deref(), "{time}");
+            }
+        }
+    }
 }

@@ -94,6 +94,24 @@ async fn small_files_become_one_in_order() {
     assert_eq!(files.iter().map(|file| read(&file.path).len()).sum::<usize>(), 6);
 }
 
+/// A file that was written before the table had a column becomes one with newer files.
+#[tokio::test]
+async fn files_can_be_older_than_a_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = table_of(folder.path(), &EVENTS).await;
+    let files = table.files().unwrap();
+    let old = files.iter().find(|file| read(&file.path) == ["sts AssumeRole 5"]).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&old.path).unwrap());
+    let mut rows = reader.unwrap().build().unwrap().next().unwrap().unwrap();
+    rows.remove_column(rows.schema().index_of("eventName").unwrap());
+    std::fs::write(&old.path, file_of(&rows).unwrap()).unwrap();
+    assert_eq!(table.compact(&Compaction::default()).await.unwrap().unwrap().files, 4);
+    let files = table.files().unwrap();
+    let path = &files.iter().find(|file| file.index == "a").unwrap().path;
+    // A null is read as nothing.
+    assert_eq!(read(path), ["iam CreateUser 9", "iam ListUsers 4", "sts  5", "sts AssumeRole 3"]);
+}
+
 /// Events that are sorted in several runs are all there, and each run is in order.
 #[tokio::test]
 async fn rows_are_sorted_in_runs() {

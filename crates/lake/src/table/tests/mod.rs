@@ -47,6 +47,48 @@ fn a_text_that_is_not_utf8_can_be_read_and_keeps_its_bytes() {
     assert_eq!(bytes.value(1), b"caf\xe9 {");
 }
 
+/// A reader of the table reads rows that are no file of it.
+#[tokio::test]
+async fn rows_make_a_file_like_those_of_the_table() {
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder as Reader;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    let batch = rows(&[("main", Some(NOON), "an event with a text")]);
+    let alone = folder.path().join("alone.parquet");
+    std::fs::write(&alone, file_of(&batch).unwrap()).unwrap();
+    table.append([batch], 1).await.unwrap();
+    let read = |path: &Path| {
+        let reader = Reader::try_new(std::fs::File::open(path).unwrap()).unwrap();
+        let rows = reader.build().unwrap().next().unwrap().unwrap();
+        let names = rows.schema();
+        let names = names.fields().iter().map(|field| field.name().clone());
+        names.zip(rows.columns().to_vec()).collect::<BTreeMap<_, _>>()
+    };
+    let mut found = read(&alone);
+    // The folder says these of a file of the table.
+    assert!(rows::PARTITIONS.iter().all(|name| found.remove(*name).is_some()));
+    assert_eq!(found, read(&table.files().unwrap()[0].path));
+}
+
+/// Values that rows have in common are kept once, and come back in each.
+#[test]
+fn a_source_is_kept_once() {
+    use deltalake_core::arrow::array::AsArray;
+
+    let sources = ["s3://bucket/AWSLogs/1/CloudTrail/one.json.gz", "s3://bucket/two.json.gz"];
+    let mut builder = RowsBuilder::new();
+    for row in 0..1000 {
+        let source = Some(sources[row / 400 % 2]);
+        builder.push(&EventRow { source, ..EventRow::default() }).unwrap();
+    }
+    let rows = builder.finish();
+    let column = rows.column_by_name("source").unwrap().as_string_view();
+    let kept: usize = column.data_buffers().iter().map(|block| block.len()).sum();
+    assert_eq!(kept, sources.concat().len());
+    assert_eq!([0, 399, 400, 999].map(|row| column.value(row)), [0, 0, 1, 0].map(|at| sources[at]));
+}
+
 fn is_there(path: &Path) -> bool {
     path.try_exists().unwrap()
 }
