@@ -77,8 +77,8 @@ pub enum WalError {
     },
     /// Something must come into the table, or be known not to, before rows are added straight to it.
     #[error(
-        "{} has events that are not in the table yet, or rows were added whose end is not known; move the \
-         events to the table first",
+        "{} has events, or marks of rows, that may not be in the table yet; move its events to the table \
+         first",
         path.display()
     )]
     Unsettled {

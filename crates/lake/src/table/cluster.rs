@@ -63,10 +63,17 @@ impl Sorted {
         self.order.len()
     }
 
-    /// Returns the text of a column at a place in the order.
-    pub(super) fn text(&self, column: &str, place: usize) -> Option<&str> {
-        let texts = self.rows.column_by_name(column)?.as_string_view_opt()?;
-        Some(texts.value(self.order.value(place) as usize))
+    /// Returns the index and the day of the row at a place in the order.
+    pub(super) fn folder(&self, place: usize) -> Result<[&str; 2], ArrowError> {
+        let row = self.order.value(place) as usize;
+        let value = |name: &str| {
+            let texts = self.rows.column_by_name(name)?.as_string_view_opt()?;
+            Some(texts.value(row))
+        };
+        let [index, day] = PARTITIONS.map(value);
+        index.zip(day).map(|(index, day)| [index, day]).ok_or_else(|| {
+            ArrowError::SchemaError("rows without an index and a day as views".to_owned())
+        })
     }
 
     /// Returns rows at places in the order, some at a time, with these columns: views become arrays of
@@ -117,6 +124,21 @@ fn bytes_of<V: ByteViewType>(values: &GenericByteViewArray<V>, row: usize) -> us
     values.views()[row] as u32 as usize
 }
 
+/// Returns the bytes that rows take. Their views may share blocks with those of other rows, and the memory of
+/// a block would count with each of them.
+pub(super) fn bytes_of_rows(rows: &RecordBatch) -> usize {
+    fn bytes_of_all<V: ByteViewType>(values: &GenericByteViewArray<V>) -> usize {
+        let bytes = values.lengths().map(|bytes| bytes as usize).sum::<usize>();
+        size_of_val(&**values.views()) + bytes
+    }
+    let bytes = rows.columns().iter().map(|column| match column.data_type() {
+        DataType::Utf8View => bytes_of_all::<StringViewType>(column.as_byte_view()),
+        DataType::BinaryView => bytes_of_all::<BinaryViewType>(column.as_byte_view()),
+        _ => column.get_array_memory_size(),
+    });
+    bytes.sum()
+}
+
 /// Returns values in order, in an array of their own.
 fn gathered<V, A>(values: &GenericByteViewArray<V>, order: &UInt32Array) -> ArrayRef
 where
@@ -159,7 +181,7 @@ mod tests {
         let Some(sorted) = Sorted::of(rows).unwrap() else { return Vec::new() };
         let mut found = Vec::new();
         for places in sorted.folders().unwrap() {
-            let index = sorted.text("index", places.start).unwrap();
+            let index = sorted.folder(places.start).unwrap()[0];
             for part in sorted.parts(places, &schema()) {
                 let part = part.unwrap();
                 let texts = part.column_by_name("_raw").unwrap().as_string::<i32>();

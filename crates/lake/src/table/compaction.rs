@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use deltalake_core::arrow::array::{Array, AsArray, RecordBatch};
+use deltalake_core::arrow::array::RecordBatch;
 use deltalake_core::kernel::{Action, Add};
 use deltalake_core::protocol::DeltaOperation;
 use jiff::civil::Date;
@@ -17,7 +17,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 
-use super::cluster::{ROWS_TOGETHER, Sorted};
+use super::cluster::{ROWS_TOGETHER, Sorted, bytes_of_rows};
 use super::writing::Files;
 use super::{Change, EventTable, MOST_ATTEMPTS, TableFile, rows};
 use crate::error::TableError;
@@ -120,7 +120,7 @@ impl EventTable {
     ) -> Result<Add, TableError> {
         let (index, day) = (files[0].index.as_str(), files[0].day);
         let folder = day.map_or_else(|| rows::NO_DAY.to_owned(), |day| day.to_string());
-        let mut written_to = Files::of(self)?;
+        let mut new = Files::of(self)?;
         let mut runs = Runs::new(files, how.run_bytes);
         let mut written = 0;
         loop {
@@ -130,10 +130,10 @@ impl EventTable {
                 break;
             };
             written += run.len() as u64;
-            written_to.write(&run, 0..run.len(), [index, &folder]).await?;
+            new.write(&run, 0..run.len(), [index, &folder]).await?;
         }
         let expected: u64 = files.iter().map(|file| file.rows).sum();
-        let mut files = written_to.end(self).await?;
+        let mut files = new.end(self).await?;
         match files.pop() {
             Some(file) if files.is_empty() && written == expected => Ok(file),
             _ => Err(TableError::Log(format!(
@@ -194,7 +194,7 @@ impl Runs {
         let (mut run, mut bytes) = (Vec::new(), 0);
         while bytes < self.run_bytes {
             let Some(rows) = self.rows()? else { break };
-            bytes += bytes_of(&rows);
+            bytes += bytes_of_rows(&rows);
             run.push(rows::whole(&rows)?);
         }
         Ok(Sorted::of(run)?)
@@ -234,19 +234,6 @@ fn opened(path: &Path, run_bytes: usize) -> Result<ParquetRecordBatchReader, Tab
     let bytes_of_row = usize::try_from(bytes / rows.max(1)).unwrap_or(usize::MAX).max(1);
     let rows = (run_bytes / 8 / bytes_of_row).clamp(1, ROWS_TOGETHER);
     builder.with_batch_size(rows).build().map_err(|error| unreadable(path, error))
-}
-
-/// Returns the bytes that rows take. Their views share pages with those of other rows, and the memory of a
-/// page would count with each of them.
-fn bytes_of(rows: &RecordBatch) -> usize {
-    let bytes = rows.columns().iter().map(|column| match column.as_string_view_opt() {
-        Some(texts) => {
-            size_of_val(texts.views().as_ref())
-                + texts.lengths().map(|bytes| bytes as usize).sum::<usize>()
-        }
-        None => column.get_array_memory_size(),
-    });
-    bytes.sum()
 }
 
 fn unreadable(path: &Path, source: ParquetError) -> TableError {

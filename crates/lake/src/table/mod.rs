@@ -142,8 +142,8 @@ impl EventTable {
         Ok(number.map_or(0, i64::unsigned_abs))
     }
 
-    /// Adds the rows of all batches after the last one, up to the batch `number`. When this returns,
-    /// they are on the disk, and the batches can be removed from elsewhere.
+    /// Adds the rows of all batches after the last one, up to the batch `number`, as [`RowsBuilder`] makes
+    /// them. When this returns, they are on the disk, and the batches can be removed from elsewhere.
     ///
     /// # Errors
     /// Fails if files cannot be written. The rows may be in the table or not: call it again with the same
@@ -160,8 +160,8 @@ impl EventTable {
         let mut files = Files::of(self)?;
         if let Some(rows) = Sorted::of(rows.into())? {
             for places in rows.folders()? {
-                let folder = rows::PARTITIONS.map(|name| rows.text(name, places.start));
-                files.write(&rows, places, folder.map(Option::unwrap_or_default)).await?;
+                let folder = rows.folder(places.start)?;
+                files.write(&rows, places, folder).await?;
             }
         }
         let files = files.end(self).await?;

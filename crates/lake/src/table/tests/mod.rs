@@ -47,6 +47,20 @@ fn a_text_that_is_not_utf8_can_be_read_and_keeps_its_bytes() {
     assert_eq!(bytes.value(1), b"caf\xe9 {");
 }
 
+/// Rows that do not say where they belong are in no folder.
+#[tokio::test]
+async fn rows_without_a_folder_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    for name in rows::PARTITIONS {
+        let mut batch = rows(&[("main", Some(NOON), "a")]);
+        batch.remove_column(batch.schema().index_of(name).unwrap());
+        let error = table.append([batch], 1).await.unwrap_err();
+        assert!(matches!(error, TableError::Rows(_)), "{name}: {error}");
+    }
+    assert_eq!((table.last_number().await.unwrap(), folders(&table)), (0, Vec::new()));
+}
+
 /// A reader of the table reads rows that are no file of it.
 #[tokio::test]
 async fn rows_make_a_file_like_those_of_the_table() {
