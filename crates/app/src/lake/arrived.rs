@@ -95,13 +95,14 @@ pub(crate) fn rows_of(
             fields: event.fields,
             format: if of_batch.format.is_empty() { TEXT } else { &of_batch.format },
             leads: Default::default(),
-            raw: event.raw,
+            raw: event.raw.into(),
         };
-        if let Some(Some(Leads { time, values })) = found.quick.get(number) {
+        if let Some(Some((text, Leads { time, values }))) = found.quick.get(number) {
             let time = time.or(event.time).or(arrival);
             time.into_iter().for_each(&mut *see);
             let leads = values.each_ref().map(|value| value.as_deref());
-            let row = EventRow { time, format: stored::WITH_LEADS, leads, ..of_event };
+            let raw = (*text).into();
+            let row = EventRow { time, format: stored::WITH_LEADS, leads, raw, ..of_event };
             pushed = pushed.clone().and_then(|()| rows.push(&row));
             number += 1;
             return;
@@ -123,7 +124,7 @@ pub(crate) fn rows_of(
                 _ => event.time.or(row.time),
             };
             let time = time.or(arrival);
-            let row = EventRow { time, format, leads, raw: text.as_bytes(), ..of_event };
+            let row = EventRow { time, format, leads, raw: text.into(), ..of_event };
             time.into_iter().for_each(&mut *see);
             pushed = pushed.clone().and_then(|()| rows.push(&row));
         }
@@ -146,9 +147,9 @@ pub(crate) fn rows_of(
 
 /// The rows that the texts of a batch give, in their order.
 struct Found<'e> {
-    /// For each text that is one record of CloudTrail, as it writes them, what gets columns; it is its own
-    /// row. `None` for others, whose rows are in `rows`.
-    quick: Vec<Option<Leads<'e>>>,
+    /// For each text that is one record of CloudTrail, as it writes them, the text and what gets columns; it
+    /// is its own row. `None` for others, whose rows are in `rows`.
+    quick: Vec<Option<(&'e str, Leads<'e>)>>,
     rows: Vec<RecordBatch>,
     /// For each text, what it is. Those at which somebody has looked before are events.
     arrived: Vec<Arrived>,
@@ -204,7 +205,8 @@ impl<'e> Found<'e> {
         events.each(|event| {
             let number = quick.len();
             let text = std::str::from_utf8(event.raw);
-            let leads = text.ok().filter(|_| may_be_quick).and_then(|text| reader.read(text));
+            let leads = text.ok().filter(|_| may_be_quick);
+            let leads = leads.and_then(|text| Some((text, reader.read(text)?)));
             let is_quick = leads.is_some();
             quick.push(leads);
             if is_quick {
@@ -299,8 +301,8 @@ mod tests {
         let (names, texts) = (column("eventName"), column("_raw"));
         let regions = column("awsRegion");
         for (row, text) in many.iter().enumerate() {
-            assert_eq!(names.as_string::<i32>().value(row), format!("E{row}"));
-            assert_eq!(texts.as_string::<i32>().value(row), text);
+            assert_eq!(names.as_string_view().value(row), format!("E{row}"));
+            assert_eq!(texts.as_string_view().value(row), text);
             assert!(regions.is_null(row));
         }
         let times = column("_time");
@@ -345,7 +347,7 @@ mod tests {
         );
         let texts = |name: &str| -> Vec<String> {
             let column = found.column_by_name(name).unwrap().clone();
-            let texts = column.as_string::<i32>();
+            let texts = column.as_string_view();
             texts.iter().map(|text| text.unwrap_or("-").to_owned()).collect()
         };
         let list = r#"{"user":"ann","results":[{"id":1},{"id":2}]}"#;

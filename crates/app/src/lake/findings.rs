@@ -88,7 +88,7 @@ impl KeptTable for OfDay {
                     fields: None,
                     format: ROWS,
                     leads: Default::default(),
-                    raw: text.as_bytes(),
+                    raw: text.as_str().into(),
                 })?;
             }
             Ok(())

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use spilltrail_decode::SOURCETYPES;
 use spilltrail_deliver::{Clients, Limits as ClientLimits};
 use spilltrail_knowledge::Knowledge;
-use spilltrail_lake::{EventTable, LakeError, Wal, WalOptions};
+use spilltrail_lake::{EventTable, LakeError, Wal, WalOptions, settle};
 use spilltrail_schedule::Moment;
 use spilltrail_search::analysis::Offer;
 use spilltrail_store::Store;
@@ -101,7 +101,9 @@ impl Server {
         let wal = Wal::open(&folder.lake().log(), WalOptions::default());
         let wal = Arc::new(wal.map_err(|error| failed(error.to_string()))?);
         let table = EventTable::open(&folder.lake().table()).await.map_err(LakeError::from);
-        let table = table.map_err(|error| failed(error.to_string()))?;
+        let mut table = table.map_err(|error| failed(error.to_string()))?;
+        // Inputs look at what is known of files, which an ingestion may have left open.
+        settle(&wal, &mut table).await.map_err(|error| failed(error.to_string()))?;
         let path = folder.store();
         let store = Store::open(&path)
             .map_err(|error| AppError::Store { path, reason: error.to_string() })?;

@@ -123,7 +123,7 @@ impl<'a, S: Shelf> Collector<'a, S> {
             return;
         }
         let whole = is_whole.then_some(coming.stamp);
-        let known = Known { events: progress.events, hash: progress.hash(), whole };
+        let known = Known { events: progress.events, xxh64: Some(progress.hash()), whole };
         let value = serde_json::to_string(&known).expect("numbers can be written");
         self.marks.push(Mark { key: key(file), value });
     }
@@ -238,7 +238,7 @@ impl Shelf for RowShelf {
             sourcetype,
             format: format.name(),
             leads: leads.values.each_ref().map(|value| value.as_deref()),
-            raw: text.as_bytes(),
+            raw: (*text).into(),
             ..EventRow::default()
         })?;
         if let Some(time) = leads.time {

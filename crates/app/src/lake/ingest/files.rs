@@ -1,16 +1,18 @@
 //! What is known of files whose events are in the lake, and by what they are told apart.
 
+use std::hash::Hasher;
+
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use spilltrail_source::LogFile;
+use twox_hash::XxHash64;
 
 /// What is known of a file of which events are in the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Known {
     /// The number of its events that are in the lake, from its beginning.
     pub(super) events: u64,
-    /// A hash of these events.
-    pub(super) hash: u64,
+    /// A hash of these events; `None` in a mark of an older version, which had another one.
+    pub(super) xxh64: Option<u64>,
     /// What it was when all of them were. `None` if the ingestion was ended before, or if not all of the
     /// file could be read.
     pub(super) whole: Option<Stamp>,
@@ -68,7 +70,7 @@ pub(super) struct Progress {
     /// The number of its events so far.
     pub(super) events: u64,
     /// The hash of these events.
-    hasher: Sha256,
+    hasher: XxHash64,
     /// The number of them that are to be stored.
     pub(super) added: u64,
     /// Whether one of them cannot be stored.
@@ -83,20 +85,19 @@ impl Progress {
     pub(super) fn see(&mut self, text: &str, known: Known) -> bool {
         self.compare(known);
         self.events += 1;
-        self.hasher.update((text.len() as u64).to_le_bytes());
-        self.hasher.update(text);
+        self.hasher.write(&(text.len() as u64).to_le_bytes());
+        self.hasher.write(text.as_bytes());
         self.events > known.events && !self.is_changed
     }
 
     /// Compares its events so far with those that are in the lake, once it has as many.
     pub(super) fn compare(&mut self, known: Known) {
         if known.events > 0 && self.events == known.events {
-            self.is_changed |= self.hash() != known.hash;
+            self.is_changed |= known.xxh64.is_some_and(|hash| hash != self.hash());
         }
     }
 
     pub(super) fn hash(&self) -> u64 {
-        let digest = self.hasher.clone().finalize();
-        digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+        self.hasher.finish()
     }
 }
