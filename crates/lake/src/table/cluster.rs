@@ -3,6 +3,7 @@
 //! Rows have their texts as views, so that they are put together and sorted without copies of the texts. Each
 //! text is copied once, when its row is handed over in order.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,14 +11,14 @@ use deltalake_core::arrow::array::{
     Array, ArrayRef, AsArray, GenericByteBuilder, GenericByteViewArray, RecordBatch,
     StringViewArray, UInt32Array, new_null_array,
 };
-use deltalake_core::arrow::compute::{
-    SortColumn, concat_batches, lexsort_to_indices, partition, take,
-};
+use deltalake_core::arrow::compute::{concat_batches, partition, take};
 use deltalake_core::arrow::datatypes::{
     BinaryType, BinaryViewType, ByteArrayType, ByteViewType, DataType, SchemaRef, StringViewType,
-    Utf8Type,
+    TimestampMicrosecondType, Utf8Type,
 };
 use deltalake_core::arrow::error::ArrowError;
+
+use spilltrail_event::stored;
 
 use super::rows::PARTITIONS;
 
@@ -28,8 +29,8 @@ pub(super) const ROWS_TOGETHER: usize = 8192;
 /// texts in order holds at most 2 GB.
 const BYTES_TOGETHER: usize = 64 << 20;
 
-/// The columns by which rows of a file are sorted.
-const ORDER: [&str; 3] = ["eventSource", "eventName", "_time"];
+/// The texts by which rows are sorted, before their times: first those that say the file.
+const ORDER: [&str; 4] = [PARTITIONS[0], PARTITIONS[1], "eventSource", "eventName"];
 
 /// Rows in order: those of one file together.
 #[derive(Debug)]
@@ -44,10 +45,7 @@ impl Sorted {
         let Some(first) = rows.first() else { return Ok(None) };
         let whole = concat_batches(&first.schema(), &rows)?;
         drop(rows);
-        let columns = PARTITIONS.into_iter().chain(ORDER).filter_map(|name| {
-            Some(SortColumn { values: whole.column_by_name(name)?.clone(), options: None })
-        });
-        let order = lexsort_to_indices(&columns.collect::<Vec<_>>(), None)?;
+        let order = order_of(&whole);
         Ok((!order.is_empty()).then_some(Self { rows: whole, order }))
     }
 
@@ -117,6 +115,40 @@ impl Sorted {
         });
         RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
     }
+}
+
+/// Returns the rows in order. Nulls come first, and equal rows stay as they are.
+fn order_of(rows: &RecordBatch) -> UInt32Array {
+    let ranks = ORDER.map(|name| Some(ranks_of(rows.column_by_name(name)?.as_string_view_opt()?)));
+    let times = rows.column_by_name(stored::TIME);
+    let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
+    // More rows than a number of four bytes can count would take a terabyte of views.
+    let keys = (0..rows.num_rows()).map(|row| {
+        let ranks = ranks.each_ref().map(|ranks| ranks.as_ref().map(|ranks| ranks[row]));
+        let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
+        (ranks.map(Option::unwrap_or_default), time, row as u32)
+    });
+    let mut keys: Vec<_> = keys.collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|(.., row)| row).collect::<Vec<_>>().into()
+}
+
+/// Returns for each row the place of its text among the different ones. They are few, and comparing numbers
+/// is faster than comparing the texts of rows.
+fn ranks_of(texts: &StringViewArray) -> Vec<u32> {
+    let mut numbers = HashMap::new();
+    let of_rows = texts.iter().map(|text| {
+        let next = numbers.len() as u32;
+        *numbers.entry(text).or_insert(next)
+    });
+    let of_rows: Vec<u32> = of_rows.collect();
+    let mut different: Vec<(Option<&str>, u32)> = numbers.into_iter().collect();
+    different.sort_unstable();
+    let mut ranks = vec![0; different.len()];
+    for (rank, (_, number)) in (0..).zip(different) {
+        ranks[number as usize] = rank;
+    }
+    of_rows.into_iter().map(|number| ranks[number as usize]).collect()
 }
 
 /// Returns the number of bytes of a value, which is in the low half of its view.
@@ -205,6 +237,39 @@ mod tests {
         ] {
             assert_eq!(texts(batches), expected);
         }
+    }
+
+    /// The order is that of the values of the rows, nulls first.
+    #[test]
+    fn rows_are_in_the_order_of_their_values() {
+        let mut random = fastrand::Rng::with_seed(2);
+        let mut some = |values: &[&'static str]| random.choice(values.iter().copied());
+        let mut builder = RowsBuilder::new();
+        let mut expected = Vec::new();
+        for number in 0..3000 {
+            let index = some(&["a", "b", "an index with a long name"]).unwrap();
+            let leads_of = [
+                some(&["", "Get", "GetObject", "a call with a long name", "-"]),
+                some(&["s3.amazonaws.com", "s3.amazonaws", "sts.amazonaws.com", "-"]),
+            ];
+            let [name, source] = leads_of.map(|value| value.filter(|value| *value != "-"));
+            let time = (number % 5 > 0).then_some(i64::from(7919 * number % 97) * 3_600_000_000);
+            let mut leads = [None; stored::LEADS.len()];
+            let at = |name: &str| stored::LEADS.iter().position(|one| *one == name).unwrap();
+            leads[at("eventName")] = name;
+            leads[at("eventSource")] = source;
+            let raw = number.to_string();
+            let raw = raw.as_str().into();
+            builder.push(&EventRow { index, time, leads, raw, ..EventRow::default() }).unwrap();
+            let day = time.map_or("none".to_owned(), |time| {
+                jiff::Timestamp::from_microsecond(time).unwrap().to_string()[..10].to_owned()
+            });
+            expected.push((index, day, source, name, time, number));
+        }
+        expected.sort_unstable();
+        let sorted = Sorted::of(vec![builder.finish()]).unwrap().unwrap();
+        let found: Vec<i32> = sorted.order.values().iter().map(|row| *row as i32).collect();
+        assert_eq!(found, expected.iter().map(|row| row.5).collect::<Vec<_>>());
     }
 
     /// However many and large the rows are, those that are handed over together are not.
