@@ -180,6 +180,14 @@ pub enum TableError {
         /// Why.
         source: parquet::errors::ParquetError,
     },
+    /// A file of the table cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: parquet::errors::ParquetError,
+    },
     /// Rows cannot be put together.
     #[error("cannot put rows together: {0}")]
     Rows(#[from] deltalake_core::arrow::error::ArrowError),

@@ -1,20 +1,17 @@
 //! Sorts rows, so that searches read little of a file: what they ask for is together.
 //!
-//! Rows have their texts as views, so that they are put together and sorted without copies of the texts. Each
-//! text is copied once, when its row is handed over in order.
+//! Rows have their texts as views, so that they are put together, sorted and handed over without copies of the
+//! texts.
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use deltalake_core::arrow::array::{
-    Array, ArrayRef, AsArray, GenericByteBuilder, GenericByteViewArray, RecordBatch,
-    StringViewArray, UInt32Array, new_null_array,
+    Array, AsArray, GenericByteViewArray, RecordBatch, StringViewArray, UInt32Array, new_null_array,
 };
 use deltalake_core::arrow::compute::{concat_batches, partition, take};
 use deltalake_core::arrow::datatypes::{
-    BinaryType, BinaryViewType, ByteArrayType, ByteViewType, DataType, SchemaRef, StringViewType,
-    TimestampMicrosecondType, Utf8Type,
+    BinaryViewType, ByteViewType, DataType, SchemaRef, StringViewType, TimestampMicrosecondType,
 };
 use deltalake_core::arrow::error::ArrowError;
 
@@ -24,10 +21,6 @@ use super::rows::PARTITIONS;
 
 /// Rows that are handed over together.
 pub(super) const ROWS_TOGETHER: usize = 8192;
-
-/// The most bytes of texts that are handed over together, apart from a row that alone has more. An array of
-/// texts in order holds at most 2 GB.
-const BYTES_TOGETHER: usize = 64 << 20;
 
 /// The texts by which rows are sorted, before their times: first those that say the file.
 const ORDER: [&str; 4] = [PARTITIONS[0], PARTITIONS[1], "eventSource", "eventName"];
@@ -74,46 +67,22 @@ impl Sorted {
         })
     }
 
-    /// Returns rows at places in the order, some at a time, with these columns: views become arrays of
-    /// their own, and what the rows lack is null.
+    /// Returns rows at places in the order, some at a time, with these columns. What the rows lack is null.
     pub(super) fn parts(
         &self,
         places: Range<usize>,
         schema: &SchemaRef,
     ) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
-        let texts = self.rows.columns().iter().filter_map(|column| column.as_string_view_opt());
-        let texts: Vec<&StringViewArray> = texts.collect();
-        let mut rest = places;
-        std::iter::from_fn(move || {
-            let from = rest.start;
-            let mut bytes = 0;
-            let next = rest.clone().take(ROWS_TOGETHER).take_while(|place| {
-                let row = self.order.value(*place) as usize;
-                bytes += texts.iter().map(|texts| bytes_of(texts, row)).sum::<usize>();
-                *place == from || bytes <= BYTES_TOGETHER
-            });
-            let count = next.count();
-            rest.start += count;
-            (count > 0).then(|| self.part(&self.order.slice(from, count), schema))
+        let end = places.end;
+        places.step_by(ROWS_TOGETHER).map(move |from| {
+            let order = self.order.slice(from, ROWS_TOGETHER.min(end - from));
+            let columns =
+                schema.fields().iter().map(|field| match self.rows.column_by_name(field.name()) {
+                    Some(column) => take(column, &order, None),
+                    None => Ok(new_null_array(field.data_type(), order.len())),
+                });
+            RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
         })
-    }
-
-    fn part(&self, order: &UInt32Array, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-        let columns = schema.fields().iter().map(|field| -> Result<ArrayRef, ArrowError> {
-            let Some(column) = self.rows.column_by_name(field.name()) else {
-                return Ok(new_null_array(field.data_type(), order.len()));
-            };
-            Ok(match column.data_type() {
-                DataType::Utf8View => {
-                    gathered::<StringViewType, Utf8Type>(column.as_byte_view(), order)
-                }
-                DataType::BinaryView => {
-                    gathered::<BinaryViewType, BinaryType>(column.as_byte_view(), order)
-                }
-                _ => take(column, order, None)?,
-            })
-        });
-        RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
     }
 }
 
@@ -151,11 +120,6 @@ fn ranks_of(texts: &StringViewArray) -> Vec<u32> {
     of_rows.into_iter().map(|number| ranks[number as usize]).collect()
 }
 
-/// Returns the number of bytes of a value, which is in the low half of its view.
-fn bytes_of<V: ByteViewType>(values: &GenericByteViewArray<V>, row: usize) -> usize {
-    values.views()[row] as u32 as usize
-}
-
 /// Returns the bytes that rows take. Their views may share blocks with those of other rows, and the memory of
 /// a block would count with each of them.
 pub(super) fn bytes_of_rows(rows: &RecordBatch) -> usize {
@@ -171,30 +135,17 @@ pub(super) fn bytes_of_rows(rows: &RecordBatch) -> usize {
     bytes.sum()
 }
 
-/// Returns values in order, in an array of their own.
-fn gathered<V, A>(values: &GenericByteViewArray<V>, order: &UInt32Array) -> ArrayRef
-where
-    V: ByteViewType,
-    A: ByteArrayType<Offset = i32, Native = V::Native>,
-{
-    let rows = || order.values().iter().map(|row| *row as usize);
-    let bytes = rows().map(|row| bytes_of(values, row)).sum();
-    let mut builder = GenericByteBuilder::<A>::with_capacity(order.len(), bytes);
-    for row in rows() {
-        builder.append_option(values.is_valid(row).then(|| values.value(row)));
-    }
-    Arc::new(builder.finish())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use deltalake_core::arrow::datatypes::{Field, Schema};
 
     use super::*;
     use crate::table::{EventRow, RowsBuilder};
 
     fn schema() -> SchemaRef {
-        Arc::new(Schema::new(vec![Field::new("_raw", DataType::Utf8, true)]))
+        Arc::new(Schema::new(vec![Field::new("_raw", DataType::Utf8View, true)]))
     }
 
     fn rows(events: &[(&str, &str, &str)]) -> RecordBatch {
@@ -216,9 +167,9 @@ mod tests {
             let index = sorted.folder(places.start).unwrap()[0];
             for part in sorted.parts(places, &schema()) {
                 let part = part.unwrap();
-                let texts = part.column_by_name("_raw").unwrap().as_string::<i32>();
+                let texts = part.column_by_name("_raw").unwrap().as_string_view();
                 let texts: Vec<String> =
-                    texts.iter().map(|text| text.unwrap().chars().take(9).collect()).collect();
+                    texts.iter().map(|text| text.unwrap().to_owned()).collect();
                 found.push(format!("{index}: {}", texts.join(" ")));
             }
         }
@@ -272,7 +223,7 @@ mod tests {
         assert_eq!(found, expected.iter().map(|row| row.5).collect::<Vec<_>>());
     }
 
-    /// However many and large the rows are, those that are handed over together are not.
+    /// However many the rows are, those that are handed over together are not.
     #[test]
     fn parts_are_bounded() {
         let events: Vec<(String, String)> =
@@ -286,18 +237,5 @@ mod tests {
         assert_eq!(counts, [ROWS_TOGETHER, ROWS_TOGETHER, 20_000 - 2 * ROWS_TOGETHER]);
         let all: Vec<&str> = found.iter().flat_map(|part| part[3..].split(' ')).collect();
         assert_eq!(all, events.iter().map(|(_, raw)| raw.as_str()).collect::<Vec<_>>());
-        let of = |bytes: usize| "x".repeat(bytes);
-        let (half, whole) = (of(BYTES_TOGETHER / 2), of(BYTES_TOGETHER + 1));
-        let large = rows(&[
-            ("a", "1", &half),
-            ("a", "2", &half),
-            ("a", "3", &whole),
-            ("a", "4", "small"),
-            ("a", "5", &half),
-        ]);
-        let found = texts(vec![large]);
-        let counts: Vec<usize> = found.iter().map(|part| part.matches(' ').count()).collect();
-        // Two halves, with their names and days, have more than one part can.
-        assert_eq!(counts, [1, 1, 1, 2]);
     }
 }

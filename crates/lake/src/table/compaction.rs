@@ -75,7 +75,7 @@ impl EventTable {
             let mut files = self.files()?;
             files.retain(|file| !self.damaged.contains(&file.path));
             let Some(chosen) = chosen(files, how) else { return Ok(None) };
-            let file = self.rewritten(&chosen, how).await?;
+            let file = self.rewritten(&chosen, how)?;
             if let Some(done) = self.replace(&chosen, file, how).await? {
                 return Ok(Some(done));
             }
@@ -113,14 +113,14 @@ impl EventTable {
     }
 
     /// Writes the rows of files into one.
-    pub(super) async fn rewritten(
+    pub(super) fn rewritten(
         &mut self,
         files: &[TableFile],
         how: &Compaction,
     ) -> Result<Add, TableError> {
         let (index, day) = (files[0].index.as_str(), files[0].day);
         let folder = day.map_or_else(|| rows::NO_DAY.to_owned(), |day| day.to_string());
-        let mut new = Files::of(self)?;
+        let mut new = Files::of(self);
         let mut runs = Runs::new(files, how.run_bytes);
         let mut written = 0;
         loop {
@@ -130,10 +130,10 @@ impl EventTable {
                 break;
             };
             written += run.len() as u64;
-            new.write(&run, 0..run.len(), [index, &folder]).await?;
+            new.write(&run, 0..run.len(), [index, &folder])?;
         }
         let expected: u64 = files.iter().map(|file| file.rows).sum();
-        let mut files = new.end(self).await?;
+        let mut files = new.end(self)?;
         match files.pop() {
             Some(file) if files.is_empty() && written == expected => Ok(file),
             _ => Err(TableError::Log(format!(

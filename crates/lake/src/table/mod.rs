@@ -14,6 +14,7 @@ mod disk;
 mod files;
 mod retention;
 mod rows;
+mod stats;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -157,14 +158,14 @@ impl EventTable {
         if self.last_number().await? >= number {
             return Ok(Added::Before);
         }
-        let mut files = Files::of(self)?;
+        let mut files = Files::of(self);
         if let Some(rows) = Sorted::of(rows.into())? {
             for places in rows.folders()? {
                 let folder = rows.folder(places.start)?;
-                files.write(&rows, places, folder).await?;
+                files.write(&rows, places, folder)?;
             }
         }
-        let files = files.end(self).await?;
+        let files = files.end(self)?;
         let committed = self.change(|_, last| {
             if last >= number {
                 return Ok(None);

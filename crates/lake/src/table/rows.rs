@@ -160,10 +160,14 @@ pub(super) fn whole(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         // The file is older than the column.
         None => new_null_array(&kind.arrow(), rows.num_rows()),
     });
-    RecordBatch::try_new(schema_of(columns_of_files()), columns.collect())
+    RecordBatch::try_new(schema_of_files(), columns.collect())
 }
 
-/// Returns the columns of a file as rows in memory have them. What says the folder is in no file.
+/// Returns the columns of files, with texts as views. What says the folder is in no file.
+pub(super) fn schema_of_files() -> SchemaRef {
+    schema_of(columns_of_files())
+}
+
 fn columns_of_files() -> impl Iterator<Item = (&'static str, Kind)> {
     all_columns().filter(|(name, _)| !PARTITIONS.contains(name))
 }

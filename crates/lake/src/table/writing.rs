@@ -1,58 +1,156 @@
 //! Writes the files of the table.
+//!
+//! The library could do that, but it takes no views: each text would be copied once more, and again on its
+//! way through the store of objects.
 
+use std::collections::HashMap;
+use std::fs::{self, File};
 use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use deltalake_core::arrow::datatypes::{Schema, SchemaRef};
 use deltalake_core::kernel::Add;
-use deltalake_core::writer::{DeltaWriter, RecordBatchWriter, WriteMode};
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::errors::ParquetError;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tempfile::{Builder, TempPath};
 
 use super::cluster::Sorted;
-use super::{EventTable, rows};
+use super::{EventTable, rows, stats};
 use crate::error::TableError;
 
-/// Files that are being written: one for each folder.
+/// What stands for an empty text as the value of a folder, as in Hive. In the log, it is none.
+const EMPTY: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// What is not itself in the name of a folder.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// The random part of the name of a file: as much as 128 bits.
+const RANDOM_LETTERS: usize = 22;
+
+/// Files that are being written, one after the other. Until they are all on the disk, they are deleted if
+/// anything fails: a disk that is full gets its room back.
 #[derive(Debug)]
 pub(super) struct Files {
-    writer: RecordBatchWriter,
-    /// The columns of each.
-    schema: SchemaRef,
+    table: PathBuf,
+    open: Option<OpenFile>,
+    ended: Vec<(TempPath, Add)>,
+}
+
+/// The file of a folder.
+#[derive(Debug)]
+struct OpenFile {
+    /// The index and the day.
+    values: [String; 2],
+    path: TempPath,
+    writer: ArrowWriter<File>,
 }
 
 impl Files {
     /// Begins files of a table.
-    pub(super) fn of(table: &EventTable) -> Result<Self, TableError> {
-        let writer = RecordBatchWriter::for_table(&table.table)?;
-        let writer = writer.with_writer_properties(rows::properties());
-        let schema = writer.arrow_schema();
-        let columns = schema.fields().iter();
-        let columns = columns.filter(|field| !rows::PARTITIONS.contains(&field.name().as_str()));
-        let schema = Arc::new(Schema::new(columns.cloned().collect::<Vec<_>>()));
-        Ok(Self { writer, schema })
+    pub(super) fn of(table: &EventTable) -> Self {
+        Self { table: table.folder.clone(), open: None, ended: Vec::new() }
     }
 
-    /// Adds rows to the file of a folder: those at places in the order.
-    pub(super) async fn write(
+    /// Adds rows to the file of a folder: those at places in the order. The rows of a folder come one after
+    /// the other.
+    pub(super) fn write(
         &mut self,
         rows: &Sorted,
         places: Range<usize>,
-        [index, day]: [&str; 2],
+        folder: [&str; 2],
     ) -> Result<(), TableError> {
-        let names = rows::PARTITIONS.map(str::to_owned).into_iter();
-        let folder = names.zip([index, day].map(Into::into)).collect();
-        for part in rows.parts(places, &self.schema) {
-            self.writer.write_partition(part?, &folder, WriteMode::Default).await?;
+        if self.open.as_ref().is_none_or(|open| open.values != folder) {
+            self.end_one()?;
+            self.open = Some(OpenFile::create(&self.table, folder)?);
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        for part in rows.parts(places, &rows::schema_of_files()) {
+            let written = open.writer.write(&part?);
+            written.map_err(|source| unwritten(&open.path, source))?;
+        }
+        Ok(())
+    }
+
+    fn end_one(&mut self) -> Result<(), TableError> {
+        if let Some(open) = self.open.take() {
+            self.ended.push(open.end(&self.table)?);
         }
         Ok(())
     }
 
     /// Ends the files, and waits until they are on the disk: a commit must not name files that a loss of
     /// power takes away.
-    pub(super) async fn end(mut self, table: &EventTable) -> Result<Vec<Add>, TableError> {
-        let files = self.writer.flush().await?;
-        let paths: Vec<PathBuf> = files.iter().map(|file| table.path_of(file)).collect();
+    pub(super) fn end(mut self, table: &EventTable) -> Result<Vec<Add>, TableError> {
+        self.end_one()?;
+        let paths: Vec<PathBuf> = self.ended.iter().map(|(path, _)| path.to_path_buf()).collect();
         table.disk.sync(&paths)?;
-        Ok(files)
+        let kept = self.ended.into_iter().map(|(path, file)| match path.keep() {
+            Ok(_) => Ok(file),
+            Err(error) => {
+                Err(TableError::Folder { path: error.path.to_path_buf(), source: error.error })
+            }
+        });
+        kept.collect()
     }
+}
+
+impl OpenFile {
+    fn create(table: &Path, [index, day]: [&str; 2]) -> Result<Self, TableError> {
+        let values = [index, day].map(str::to_owned);
+        let folder = rows::PARTITIONS.iter().zip(&values);
+        let folder =
+            table.join(folder.map(|(name, value)| named(name, value)).collect::<PathBuf>());
+        let failed = |source| TableError::Folder { path: folder.clone(), source };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let mut new = Builder::new();
+        new.prefix("part-").suffix(".zstd.parquet").rand_bytes(RANDOM_LETTERS);
+        // Whoever may look into the folder may read its files, as any other.
+        #[cfg(unix)]
+        new.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let (file, path) = new.tempfile_in(&folder).map_err(failed)?.into_parts();
+        // Programs that read it take texts as any file has them, and not as they are in memory here.
+        let options = ArrowWriterOptions::new().with_properties(rows::properties());
+        let options = options.with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, rows::schema_of_files(), options);
+        let writer = writer.map_err(|source| unwritten(&path, source))?;
+        Ok(Self { values, path, writer })
+    }
+
+    fn end(self, table: &Path) -> Result<(TempPath, Add), TableError> {
+        let Self { values, path, writer } = self;
+        let metadata = writer.close().map_err(|source| unwritten(&path, source))?;
+        let size = fs::metadata(&path);
+        let failed = |source| TableError::Folder { path: path.to_path_buf(), source };
+        let size = size.map_err(failed)?.len();
+        let values = rows::PARTITIONS
+            .into_iter()
+            .zip(values)
+            .map(|(name, value)| (name.to_owned(), Some(value).filter(|value| !value.is_empty())));
+        let inside = path.strip_prefix(table).unwrap_or(&path);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let add = Add {
+            // Its parts are ASCII.
+            path: inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/"),
+            partition_values: values.collect::<HashMap<_, _>>(),
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            modification_time: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
+            data_change: true,
+            stats: Some(stats::of(&metadata).to_string()),
+            ..Add::default()
+        };
+        Ok((path, add))
+    }
+}
+
+/// Returns the name of a folder for the value of a column, as in Hive.
+fn named(column: &str, value: &str) -> String {
+    match value {
+        "" => format!("{column}={EMPTY}"),
+        value => format!("{column}={}", utf8_percent_encode(value, ESCAPED)),
+    }
+}
+
+fn unwritten(path: &Path, source: ParquetError) -> TableError {
+    TableError::Write { path: path.to_owned(), source }
 }

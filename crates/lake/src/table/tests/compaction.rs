@@ -186,7 +186,7 @@ async fn others_can_change_the_table_at_the_same_time() {
         let mut other = EventTable::open(folder.path()).await.unwrap();
         let how = Compaction::default();
         let chosen = chosen(one.files().unwrap(), &how).unwrap();
-        let file = one.rewritten(&chosen, &how).await.unwrap();
+        let file = one.rewritten(&chosen, &how).unwrap();
         match what {
             "append" => drop(other.append(&[called("a", "s3", "GetObject", 7)], 7).await.unwrap()),
             "compact" => drop(other.compact(&how).await.unwrap().unwrap()),
@@ -219,7 +219,7 @@ async fn a_commit_is_not_moved_past_another() {
     let mut other = EventTable::open(folder.path()).await.unwrap();
     let how = Compaction::default();
     let chosen = chosen(one.files().unwrap(), &how).unwrap();
-    let file = one.rewritten(&chosen, &how).await.unwrap();
+    let file = one.rewritten(&chosen, &how).unwrap();
     let mut actions = one.removals(&chosen, false).unwrap();
     actions.push(Action::Add(Add { data_change: false, ..file }));
     other.compact(&how).await.unwrap().unwrap();

@@ -143,3 +143,57 @@ async fn indexes_are_counted_without_reading_files() {
     };
     assert_eq!(table.indexes().unwrap(), [a, b]);
 }
+
+/// Returns the files below a folder that are no logs.
+fn parquet_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(parquet_below(&path));
+        } else if path.extension().is_some_and(|end| end == "parquet") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// A disk that is full must not fill up with parts of files.
+#[tokio::test]
+async fn files_that_are_not_ended_are_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    let rows = rows(&[("a", None, "x"), ("b", None, "y"), ("b", None, "z")]);
+    let sorted = super::super::cluster::Sorted::of(vec![rows.clone()]).unwrap().unwrap();
+    let mut files = super::super::writing::Files::of(&table);
+    for places in sorted.folders().unwrap() {
+        let of_rows = sorted.folder(places.start).unwrap();
+        files.write(&sorted, places, of_rows).unwrap();
+    }
+    assert_eq!(parquet_below(folder.path()).len(), 2);
+    drop(files);
+    assert_eq!(parquet_below(folder.path()), Vec::<std::path::PathBuf>::new());
+    table.append([rows], 1).await.unwrap();
+    assert_eq!(parquet_below(folder.path()).len(), 2);
+}
+
+/// Whatever an index is called, its files are found again.
+#[tokio::test]
+async fn indexes_have_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    let names = ["", "_internal", "a b/c%20=é", "..", "a-b_c.d"];
+    let rows = names.map(|index| {
+        let mut builder = RowsBuilder::new();
+        builder.push(&EventRow { index, ..EventRow::default() }).unwrap();
+        builder.finish()
+    });
+    table.append(rows, 1).await.unwrap();
+    for table in [table, EventTable::find(folder.path()).await.unwrap().unwrap()] {
+        let files = table.files().unwrap();
+        let mut found: Vec<&str> = files.iter().map(|file| file.index.as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["", "..", "_internal", "a b/c%20=é", "a-b_c.d"]);
+        assert!(files.iter().all(|file| file.path.metadata().unwrap().len() == file.bytes));
+    }
+}
