@@ -21,6 +21,24 @@ pub(crate) fn share_one_heap() {
     }
 }
 
+/// Lets the allocator keep memory that is freed, if it is glibc's. For commands that need much memory again
+/// and again, of which the system would clear each page anew.
+pub(crate) fn keep_freed() {
+    /// Blocks up to this size come from the heap: the largest size that glibc itself chooses.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    const FROM_HEAP: libc::c_int = 32 << 20;
+    /// The free memory at the end of the heap from which on some of it is returned.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    const KEPT: libc::c_int = 512 << 20;
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "there is no safe call for it")]
+    // SAFETY: as in `share_one_heap`; the program calls this function before it starts threads.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, FROM_HEAP);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
+    }
+}
+
 /// Returns free memory to the system, if the allocator does not do so by itself. Takes
 /// milliseconds.
 pub(crate) fn give_back() {

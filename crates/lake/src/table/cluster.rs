@@ -106,9 +106,16 @@ fn order_of(rows: &RecordBatch) -> UInt32Array {
 /// is faster than comparing the texts of rows.
 fn ranks_of(texts: &StringViewArray) -> Vec<u32> {
     let mut numbers = HashMap::new();
-    let of_rows = texts.iter().map(|text| {
-        let next = numbers.len() as u32;
-        *numbers.entry(text).or_insert(next)
+    let mut last = None;
+    let of_rows = texts.iter().map(|text| match last {
+        // Rows of one file mostly have the same.
+        Some((of_last, number)) if of_last == text => number,
+        _ => {
+            let next = numbers.len() as u32;
+            let number = *numbers.entry(text).or_insert(next);
+            last = Some((text, number));
+            number
+        }
     });
     let of_rows: Vec<u32> = of_rows.collect();
     let mut different: Vec<(Option<&str>, u32)> = numbers.into_iter().collect();

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use deltalake_core::kernel::Add;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
@@ -120,21 +120,21 @@ impl OpenFile {
     fn end(self, table: &Path) -> Result<(TempPath, Add), TableError> {
         let Self { values, path, writer } = self;
         let metadata = writer.close().map_err(|source| unwritten(&path, source))?;
-        let size = fs::metadata(&path);
         let failed = |source| TableError::Folder { path: path.to_path_buf(), source };
-        let size = size.map_err(failed)?.len();
+        let file = fs::metadata(&path).map_err(failed)?;
+        let modified = file.modified().map_err(failed)?;
+        let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
         let values = rows::PARTITIONS
             .into_iter()
             .zip(values)
             .map(|(name, value)| (name.to_owned(), Some(value).filter(|value| !value.is_empty())));
         let inside = path.strip_prefix(table).unwrap_or(&path);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let add = Add {
             // Its parts are ASCII.
             path: inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/"),
             partition_values: values.collect::<HashMap<_, _>>(),
-            size: i64::try_from(size).unwrap_or(i64::MAX),
-            modification_time: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
+            size: i64::try_from(file.len()).unwrap_or(i64::MAX),
+            modification_time: i64::try_from(modified.as_millis()).unwrap_or(i64::MAX),
             data_change: true,
             stats: Some(stats::of(&metadata).to_string()),
             ..Add::default()

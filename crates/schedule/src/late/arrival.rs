@@ -34,6 +34,8 @@ pub struct Arrival {
 pub struct Minutes {
     minutes: BTreeSet<i64>,
     spans: Vec<Interval>,
+    /// The minute that was added last: that of most events that follow.
+    last: Option<i64>,
 }
 
 /// The most minutes that are collected before they become stretches.
@@ -42,7 +44,11 @@ const MOST_MINUTES: usize = 4096;
 impl Minutes {
     /// Adds the time of an event.
     pub fn add(&mut self, time: Moment) {
-        self.minutes.insert(time.0.div_euclid(MINUTE));
+        let minute = time.0.div_euclid(MINUTE);
+        if self.last.replace(minute) == Some(minute) {
+            return;
+        }
+        self.minutes.insert(minute);
         if self.minutes.len() > MOST_MINUTES {
             self.settle();
         }
