@@ -21,7 +21,7 @@ use super::job::{
 };
 use crate::metrics::Metrics;
 
-/// The most messages of a job that are kept.
+/// The most messages of a job that are kept, apart from why it failed and how many others there were.
 const MAX_MESSAGES: usize = 100;
 
 /// The most bytes of a message.
@@ -76,6 +76,8 @@ struct Entry {
     /// When it ended, or was asked for after that.
     used: Instant,
     max_rows: usize,
+    /// The number of messages that are not kept.
+    dropped_messages: u64,
     cancel: watch::Sender<bool>,
 }
 
@@ -144,12 +146,14 @@ impl SearchOutput {
         self.with(|entry, _| entry.job.progress = progress);
     }
 
-    /// Tells something beside rows. What is too long is cut, and what is too much is dropped.
+    /// Tells something beside rows. What is too long is cut, and what is too much is dropped and counted.
     pub fn message(&self, mut message: SearchMessage) {
         message.text.truncate(message.text.floor_char_boundary(MAX_MESSAGE_BYTES));
         self.with(|entry, _| {
             if entry.job.messages.len() < MAX_MESSAGES {
                 entry.job.messages.push(message);
+            } else {
+                entry.dropped_messages += 1;
             }
         });
     }
@@ -236,6 +240,7 @@ impl Jobs {
                 began: None,
                 used: now,
                 max_rows: request.max_rows,
+                dropped_messages: 0,
                 cancel,
             };
             state.jobs.insert(id.clone(), entry);
@@ -331,13 +336,18 @@ impl Jobs {
             let now = Instant::now();
             entry.used = now;
             entry.job.took = entry.took(now);
+            let mut tell = |severity, text| {
+                entry.job.messages.push(SearchMessage { severity, code: None, text });
+            };
+            match entry.dropped_messages {
+                0 => {}
+                1 => tell(SearchSeverity::Warning, "1 more message is left out".to_owned()),
+                more => tell(SearchSeverity::Warning, format!("{more} more messages are left out")),
+            }
             entry.job.state = match outcome {
                 Ok(()) => JobState::Done,
                 Err(SearchFailure { message }) => {
-                    let severity = SearchSeverity::Error;
-                    // Why it failed is told, whatever was told before.
-                    entry.job.messages.truncate(MAX_MESSAGES - 1);
-                    entry.job.messages.push(SearchMessage { severity, code: None, text: message });
+                    tell(SearchSeverity::Error, message);
                     JobState::Failed
                 }
             };

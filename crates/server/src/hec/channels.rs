@@ -1,8 +1,8 @@
 //! Acknowledgements: which requests of a channel are stored.
 //!
-//! A channel counts its requests from 0. Each has the store's answer, which is looked at when the sender
-//! asks: nothing runs in between, and nothing is acknowledged before the answer has come. All of this is
-//! in memory. After a restart every number is unknown, and the sender sends again what it asks about.
+//! A channel counts its requests from 0. Each has the answer of the store, which is looked at when the sender
+//! asks, and nothing is acknowledged before it has come. All of this is in memory. After a restart every
+//! number is unknown, and the sender sends again what it asks about.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

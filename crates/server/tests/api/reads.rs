@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::server::{NOW, Server};
 
 /// Returns the members of the objects of a list.
-fn members(list: &Value, name: &str) -> Vec<Value> {
+pub(crate) fn members(list: &Value, name: &str) -> Vec<Value> {
     list.as_array().unwrap().iter().map(|found| found[name].clone()).collect()
 }
 

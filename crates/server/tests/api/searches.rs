@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::reads::members;
 use crate::server::Server;
 
 /// Asks for a job until it is over. Each question lets other tasks run, so that nothing is waited for by
@@ -64,10 +65,14 @@ async fn searches_that_fail_harm_nobody() {
         assert_eq!(job["messages"][0]["text"], message, "{search}");
         assert_eq!(job["messages"][0]["severity"], "error", "{search}");
     }
+    let id = start(&server, &format!("{} nonsense", "say ".repeat(102))).await;
+    let job = ended(&server, &id).await;
+    let texts: Vec<_> = members(&job["messages"], "text");
+    assert_eq!(texts[100..], ["2 more messages are left out", "there is no `nonsense`"]);
     let id = start(&server, "row").await;
     assert_eq!(ended(&server, &id).await["state"], "done");
     let text = server.metrics.text();
-    assert!(text.contains("spilltrail_searches_total 3"), "{text}");
+    assert!(text.contains("spilltrail_searches_total 4"), "{text}");
     assert!(text.contains("spilltrail_searches_running 0"), "{text}");
 }
 
