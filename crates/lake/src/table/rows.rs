@@ -196,9 +196,10 @@ pub(super) fn properties() -> WriterProperties {
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_created_by(concat!("spilltrail ", env!("CARGO_PKG_VERSION")).to_owned())
-        // Texts differ: a dictionary of them would be as large as they are. In large pages, the
-        // compressor sees more of what they have in common.
+        // Texts and ids differ: a dictionary of them would be as large as they are. In large pages, the
+        // compressor sees more of what texts have in common.
         .set_column_dictionary_enabled(text(), false)
+        .set_column_dictionary_enabled(ColumnPath::from("eventID"), false)
         .set_column_statistics_enabled(text(), EnabledStatistics::None)
         .set_data_page_size_limit(4 << 20)
         .set_max_row_group_row_count(Some(ROWS_OF_GROUP))

@@ -20,7 +20,7 @@ use crate::error::AppError;
 use crate::lake::arrived::MovedRows;
 
 /// The bytes of texts that come into the table together: its files are large then.
-const BYTES_OF_TABLE: usize = 128 << 20;
+const BYTES_OF_TABLE: usize = 96 << 20;
 /// The bytes of texts that are stored in the log together.
 const BYTES_OF_LOG: usize = 8 << 20;
 /// The bytes of events in the log from which on somebody must move them first.
