@@ -111,7 +111,7 @@ impl Records {
         let mut cutter = Cutter::new(text, frame, self);
         let Some(high) = cutter.cut() else { return false };
         let is_whole = cutter.is_at_end();
-        is_whole && (high == 0 || std::str::from_utf8(text).is_ok())
+        is_whole && (high == 0 || simdutf8::basic::from_utf8(text).is_ok())
     }
 
     /// Reads the records at the start of a part of a text, with commas and white space before and

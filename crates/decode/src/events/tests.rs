@@ -44,9 +44,10 @@ impl Ways {
             rows.extend(rows_of(&found.into_batch().unwrap()));
             ControlFlow::Continue(())
         };
-        let mut report = match is_whole {
-            true => self.decoder.decode_whole(&mut file.to_vec(), origin, &mut keep),
-            false => self.decoder.decode(input(file), origin, &mut keep),
+        let mut report = if is_whole {
+            self.decoder.decode_whole(&mut file.to_vec(), origin, &mut keep)
+        } else {
+            self.decoder.decode(input(file), origin, &mut keep)
         };
         let _ = self.decoder.finish(&mut keep);
         report.matched = 0;
@@ -63,9 +64,10 @@ impl Ways {
             rows.push((event.text.to_owned(), name, source, *time, values.collect()));
             ControlFlow::Continue(())
         };
-        let mut report = match is_whole {
-            true => self.reader.read_whole(&mut file.to_vec(), origin, &mut visit),
-            false => self.reader.read(input(file), origin, &mut visit),
+        let mut report = if is_whole {
+            self.reader.read_whole(&mut file.to_vec(), origin, &mut visit)
+        } else {
+            self.reader.read(input(file), origin, &mut visit)
         };
         report.matched = 0;
         (rows, format!("{report:?}"))
@@ -166,11 +168,11 @@ fn reading_ends_where_the_visitor_wants() {
             seen += 1;
             if seen == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let report = match is_whole {
-            true => {
-                reader.read_whole(&mut text.clone().into_bytes(), &Origin::new("f"), &mut visit)
-            }
-            false => reader.read(input(text.as_bytes()), &Origin::new("f"), &mut visit),
+        let origin = Origin::new("f");
+        let report = if is_whole {
+            reader.read_whole(&mut text.clone().into_bytes(), &origin, &mut visit)
+        } else {
+            reader.read(input(text.as_bytes()), &origin, &mut visit)
         };
         assert_eq!((seen, report.stopped), (most, true));
     }

@@ -220,7 +220,6 @@ impl Stored<'_> {
         if !has_leads {
             return false;
         }
-        // A field that is given takes the place of the member of its name.
         let range = |field: &str| {
             let (_, leaf) = filter.leads.iter().find(|(name, _)| *name == field)?;
             described.range_of(*leaf)
@@ -230,10 +229,9 @@ impl Stored<'_> {
         if times.is_none_or(|(_, last)| last > filter.horizon) && filter.horizon.is_finite() {
             return false;
         }
-        !filter.conditions.iter().any(|condition| match has_given {
-            true => condition.may_match(&|_| None, times),
-            false => condition.may_match(&range, times),
-        })
+        // What is given takes the place of what the text has.
+        let range = |field: &str| if has_given { None } else { range(field) };
+        !filter.conditions.iter().any(|condition| condition.may_match(&range, times))
     }
 
     /// Returns what is known of all events of a row group.
@@ -398,7 +396,7 @@ pub(super) fn value(texts: &BinaryViewArray, row: usize) -> Option<&[u8]> {
 }
 
 fn text_at(texts: Option<&BinaryViewArray>, row: usize) -> Option<&str> {
-    std::str::from_utf8(value(texts?, row)?).ok()
+    simdutf8::basic::from_utf8(value(texts?, row)?).ok()
 }
 
 /// Returns true if two rows have the same text because it is stored once for both. False says nothing.
