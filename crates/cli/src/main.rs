@@ -64,9 +64,6 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(refusal) => return output::refusal(refusal),
     };
-    if matches!(arguments.command, Command::Ingest(_)) {
-        memory::keep_freed();
-    }
     match stack::call(|| run(arguments)) {
         Ok(code) => code,
         Err(error) => {

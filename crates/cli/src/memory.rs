@@ -9,8 +9,17 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Makes all threads share one heap, if the allocator is glibc's. Small blocks still come from
-/// caches of each thread.
+/// Blocks up to this size come from the heap. With less, each column that is read or written comes from the
+/// system, which clears its pages anew.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const FROM_HEAP: libc::c_int = 16 << 20;
+
+/// The free memory at the end of the heap from which on it is returned to the system.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const KEPT: libc::c_int = 32 << 20;
+
+/// Makes all threads share one heap, if the allocator is glibc's, from which also large blocks come. Small
+/// blocks still come from caches of each thread.
 pub(crate) fn share_one_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "there is no safe call for it")]
@@ -18,22 +27,6 @@ pub(crate) fn share_one_heap() {
     // while no other thread exists. The program calls this function before anything else.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
-    }
-}
-
-/// Lets the allocator keep memory that is freed, if it is glibc's. For commands that need much memory again
-/// and again, of which the system would clear each page anew.
-pub(crate) fn keep_freed() {
-    /// Blocks up to this size come from the heap: the largest size that glibc itself chooses.
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    const FROM_HEAP: libc::c_int = 32 << 20;
-    /// The free memory at the end of the heap from which on some of it is returned.
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    const KEPT: libc::c_int = 512 << 20;
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[expect(unsafe_code, reason = "there is no safe call for it")]
-    // SAFETY: as in `share_one_heap`; the program calls this function before it starts threads.
-    unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, FROM_HEAP);
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
     }
