@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use spilltrail_app::{Delivered, ServeEvent, ServeSink};
-use spilltrail_server::hec::{Inbox, WalInbox};
+use spilltrail_server::hec::WalInbox;
 use spilltrail_server::{Delivered as Sent, Metrics, PartState, Readiness, Task};
 use spilltrail_store::{FindingState, Status};
 
@@ -37,7 +37,15 @@ impl Health {
     }
 
     /// Looks after what takes the events of senders, too.
-    pub(super) fn watch(&self, inbox: Arc<WalInbox>) {
+    pub(super) fn watch(self: &Arc<Self>, inbox: Arc<WalInbox>) {
+        let health = self.clone();
+        inbox.set_tell(Box::new(move |outcome| match outcome {
+            Ok(()) => health.event(ServeEvent::Solved { part: RECEIVE, name: "" }),
+            Err(why) => {
+                let reason = format!("events of senders are refused: {why}");
+                health.event(ServeEvent::Problem { part: RECEIVE, name: "", reason: &reason });
+            }
+        }));
         // There is one.
         let _ = self.inbox.set(inbox);
     }
@@ -144,10 +152,8 @@ impl Readiness for Health {
         let mut parts: Vec<_> =
             PARTS.iter().map(|part| PartState::new(*part, of_part(part))).collect();
         if let Some(inbox) = self.inbox.get() {
-            let full =
-                "events are refused, because too much waits to be stored or the disk is full";
-            let state = if inbox.is_full() { Err(full.to_owned()) } else { Ok(()) };
-            parts.push(PartState::new(RECEIVE, state));
+            let refused = |why| Err(format!("events are refused: {why}"));
+            parts.push(PartState::new(RECEIVE, inbox.trouble().map_or(Ok(()), refused)));
         }
         parts
     }

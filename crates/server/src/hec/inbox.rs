@@ -1,13 +1,14 @@
 //! Where events go: what the collector asks of a store.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use spilltrail_lake::{Commit, Wal, WalError};
 
-/// For how long a store counts as full after it refused a commit. Then those who ask for health before
+/// For how long a store counts as refusing after it refused a commit. Then those who ask for health before
 /// they send may try again, and so find out.
 const FULL_FOR: Duration = Duration::from_secs(10);
 
@@ -48,31 +49,92 @@ pub enum InboxError {
 #[derive(Debug, Clone)]
 pub struct WalInbox {
     wal: Arc<Wal>,
-    /// When a commit was refused for want of room, if none was stored since.
-    refused: Arc<Mutex<Option<Instant>>>,
+    state: Arc<State>,
+}
+
+/// Is told when events can no longer be stored, and when they can again.
+pub type Tell = Box<dyn Fn(Result<(), &InboxError>) + Send + Sync>;
+
+/// Whether events can be stored.
+#[derive(Default)]
+struct State {
+    refusals: Mutex<Refusals>,
+    tell: OnceLock<Tell>,
+}
+
+/// The commits that were refused lately.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// The last one, and why, if none was stored since.
+    last: Option<(Instant, InboxError)>,
+    /// When the last one failed, if that was told.
+    told: Option<Instant>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("refusals", &self.refusals).finish_non_exhaustive()
+    }
 }
 
 impl WalInbox {
     /// Wraps a log.
     #[must_use]
     pub fn new(wal: Arc<Wal>) -> Self {
-        Self { wal, refused: Arc::default() }
+        Self { wal, state: Arc::default() }
+    }
+
+    /// Lets somebody be told when the disk is full or storing fails, and when it works again. A log that is
+    /// busy for a moment is not told.
+    pub fn set_tell(&self, tell: Tell) {
+        // There is one.
+        let _ = self.state.tell.set(tell);
+    }
+
+    /// Returns why a commit would most likely be refused at present.
+    #[must_use]
+    pub fn trouble(&self) -> Option<InboxError> {
+        self.state.refusals().recent(Instant::now())
     }
 }
 
-/// Returns true if a commit was refused not long ago.
-fn is_recent(refused: Option<Instant>, now: Instant) -> bool {
-    refused.is_some_and(|at| now.saturating_duration_since(at) < FULL_FOR)
+impl Refusals {
+    fn recent(&self, now: Instant) -> Option<InboxError> {
+        let (at, why) = self.last.as_ref()?;
+        (now.saturating_duration_since(*at) < FULL_FOR).then(|| why.clone())
+    }
+
+    /// Takes note of the outcome of a commit. Returns true if it is to be told.
+    fn see(&mut self, outcome: &Result<(), InboxError>, now: Instant) -> bool {
+        match outcome {
+            Ok(()) => {
+                self.last = None;
+                // Commits that are refused now and then are one trouble.
+                let is_over = |at: &mut Instant| now.saturating_duration_since(*at) >= FULL_FOR;
+                self.told.take_if(is_over).is_some()
+            }
+            // The server stops.
+            Err(InboxError::Closed) => false,
+            Err(why) => {
+                self.last = Some((now, why.clone()));
+                *why != InboxError::Busy && self.told.replace(now).is_none()
+            }
+        }
+    }
 }
 
-fn note(refused: &Mutex<Option<Instant>>, outcome: &Result<(), InboxError>) {
-    let at = match outcome {
-        Ok(()) => None,
-        Err(InboxError::Busy | InboxError::Full) => Some(Instant::now()),
-        Err(_) => return,
-    };
-    // It is whole at any moment.
-    *refused.lock().unwrap_or_else(PoisonError::into_inner) = at;
+impl State {
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        // It is whole at any moment.
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn see(&self, outcome: &Result<(), InboxError>) {
+        let is_told = self.refusals().see(outcome, Instant::now());
+        if let Some(tell) = self.tell.get().filter(|_| is_told) {
+            tell(outcome.as_ref().map(|&()| ()));
+        }
+    }
 }
 
 impl From<WalError> for InboxError {
@@ -89,21 +151,20 @@ impl From<WalError> for InboxError {
 impl Inbox for WalInbox {
     fn append(&self, commit: Commit) -> Result<Stored, InboxError> {
         let answer = self.wal.append(commit).map_err(InboxError::from);
-        let answer = answer.inspect_err(|error| note(&self.refused, &Err(error.clone())))?;
-        let refused = self.refused.clone();
+        let answer = answer.inspect_err(|error| self.state.see(&Err(error.clone())))?;
+        let state = self.state.clone();
         Ok(Box::pin(async move {
             let outcome = match answer.await {
                 Ok(stored) => stored.map(drop).map_err(InboxError::from),
                 Err(_) => Err(InboxError::Closed),
             };
-            note(&refused, &outcome);
+            state.see(&outcome);
             outcome
         }))
     }
 
     fn is_full(&self) -> bool {
-        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        is_recent(refused, Instant::now())
+        self.trouble().is_some()
     }
 }
 
@@ -112,22 +173,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_full_for_a_while() {
-        let now = Instant::now();
-        let refused = Mutex::new(None);
-        let at = || *refused.lock().unwrap();
-        for (outcome, is_full) in [
-            (Ok(()), false),
-            (Err(InboxError::Failed("broken".into())), false),
-            (Err(InboxError::Full), true),
-            (Err(InboxError::Closed), true),
-            (Ok(()), false),
-            (Err(InboxError::Busy), true),
+    fn what_is_wrong_is_told_once_and_counts_for_a_while() {
+        let began = Instant::now();
+        let mut refusals = Refusals::default();
+        let failed = || InboxError::Failed("broken".into());
+        for (second, outcome, is_told, trouble) in [
+            (0, Ok(()), false, None),
+            (1, Err(InboxError::Busy), false, Some(InboxError::Busy)),
+            (2, Ok(()), false, None),
+            (3, Err(failed()), true, Some(failed())),
+            (4, Err(InboxError::Full), false, Some(InboxError::Full)),
+            (5, Err(InboxError::Closed), false, Some(InboxError::Full)),
+            // Some are stored between those that are refused.
+            (6, Ok(()), false, None),
+            (7, Err(InboxError::Full), false, Some(InboxError::Full)),
+            (16, Ok(()), false, None),
+            (17, Ok(()), true, None),
+            (18, Ok(()), false, None),
+            (19, Err(InboxError::Full), true, Some(InboxError::Full)),
         ] {
-            note(&refused, &outcome);
-            assert_eq!(is_recent(at(), now), is_full, "{outcome:?}");
+            let now = began + Duration::from_secs(second);
+            assert_eq!(refusals.see(&outcome, now), is_told, "{second}");
+            assert_eq!(refusals.recent(now), trouble, "{second}");
         }
-        assert!(is_recent(at(), now + FULL_FOR / 2));
-        assert!(!is_recent(at(), now + FULL_FOR * 2));
+        let at = |seconds| refusals.recent(began + Duration::from_secs(seconds));
+        assert_eq!((at(28), at(29)), (Some(InboxError::Full), None));
     }
 }

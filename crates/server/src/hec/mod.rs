@@ -51,7 +51,7 @@ pub use body::BodyOptions;
 pub(crate) use body::BodyReader;
 pub use channels::AckOptions;
 pub use collector::{Collector, Options};
-pub use inbox::{Inbox, InboxError, Stored, WalInbox};
+pub use inbox::{Inbox, InboxError, Stored, Tell, WalInbox};
 pub use reply::Code;
 pub(crate) use reply::Reply;
 pub use tokens::{DEFAULT_INDEX, Token, TokenError, Tokens, is_index};
