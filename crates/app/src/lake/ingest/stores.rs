@@ -143,10 +143,8 @@ impl Store for TableStore {
         rows.retain(|rows| rows.num_rows() > 0);
         let spans = minutes.into_spans().into_iter().map(|span| (span.from.0, span.to.0));
         let spans: Vec<_> = spans.collect();
-        let arrivals = match spans.is_empty() {
-            true => Vec::new(),
-            false => vec![(self.index.clone(), spans)],
-        };
+        let is_timed = !spans.is_empty();
+        let arrivals = is_timed.then(|| (self.index.clone(), spans)).into_iter().collect();
         let added = add_rows(&self.wal, &mut self.table, rows, marks, arrivals).await;
         added.map_err(|error| failed(&self.folder, &error))?;
         count(done, counts);
