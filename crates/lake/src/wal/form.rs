@@ -107,8 +107,24 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, WalError> {
         Ok(connection)
     };
     let connection = open().map_err(|source| failed(path, source))?;
+    match check(&connection, path, Empty::Refused) {
+        Ok(()) => return Ok(connection),
+        Err(WalError::Open { source, .. }) if is_half_written(&source) => {}
+        Err(error) => return Err(error),
+    }
+    // Who wrote it was stopped before SQLite's own log was in use. Only one who may write takes that back.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mended = Connection::open_with_flags(path, flags);
+    let mended = mended.and_then(|one| one.query_row("PRAGMA user_version", [], |_| Ok(())));
+    mended.map_err(|source| failed(path, source))?;
     check(&connection, path, Empty::Refused)?;
     Ok(connection)
+}
+
+/// Returns true if a transaction must be taken back before the file can be read.
+fn is_half_written(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
 }
 
 /// What to do with a database that nobody has written to.
@@ -171,6 +187,30 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         Migrations::from_slice(STEPS).to_latest(&mut connection).unwrap();
         assert_eq!(pragma(&connection, "application_id"), APPLICATION_ID.to_string());
+    }
+
+    /// Whoever made the file was killed within its first transactions.
+    #[test]
+    fn what_was_written_in_part_is_taken_back_before_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, copy] = ["wal.sqlite", "copy.sqlite"].map(|name| folder.path().join(name));
+        let connection = open_to_write(&path, WalOptions::default()).unwrap();
+        connection.pragma_update(None, "journal_mode", "delete").unwrap();
+        connection.pragma_update(None, "cache_size", 1).unwrap();
+        let mark = "INSERT INTO marks VALUES (?1, hex(randomblob(20000)))";
+        connection.execute(mark, ["before"]).unwrap();
+        connection.execute_batch("BEGIN").unwrap();
+        for number in 0..20 {
+            connection.execute(mark, [format!("within {number}")]).unwrap();
+        }
+        std::fs::copy(&path, &copy).unwrap();
+        let journal = |of: &Path| of.with_extension("sqlite-journal");
+        std::fs::copy(journal(&path), journal(&copy)).unwrap();
+        let read = open_to_read(&copy).unwrap();
+        let count = "SELECT count(*) FROM marks";
+        assert_eq!(read.query_row(count, [], |row| row.get::<_, u64>(0)).unwrap(), 1);
+        // And it is read only.
+        assert!(read.execute("DELETE FROM marks", []).is_err());
     }
 
     #[test]
