@@ -132,7 +132,7 @@ impl Clock for Moment {
 }
 
 /// Deletes files that were never whole: those with the number that the library gives a file while it
-/// writes it, as in `part-1.parquet#1`.
+/// writes it, as in `1.checkpoint.parquet#1`, also those of the log.
 fn delete_halves(folder: &Path, before: SystemTime, done: &mut Vacuumed) -> Result<(), TableError> {
     let failed = |source| TableError::Folder { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -141,13 +141,12 @@ fn delete_halves(folder: &Path, before: SystemTime, done: &mut Vacuumed) -> Resu
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let is_half = name.rsplit_once('#').is_some_and(|(name, number)| {
-            name.ends_with(".parquet") && number.bytes().all(|byte| byte.is_ascii_digit())
+            let is_ours =
+                name.ends_with(".parquet") || name.ends_with(".json") || name == "_last_checkpoint";
+            is_ours && number.bytes().all(|byte| byte.is_ascii_digit())
         });
         if kind.is_dir() {
-            // The folders of the index and of the day.
-            if name != "_delta_log" {
-                delete_halves(&path, before, done)?;
-            }
+            delete_halves(&path, before, done)?;
         } else if is_half {
             match entry.metadata().and_then(|file| file.modified()) {
                 Ok(changed) if changed <= before => delete(&path, done)?,

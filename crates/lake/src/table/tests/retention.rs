@@ -75,15 +75,17 @@ async fn files_that_no_commit_names_are_deleted() {
     let day = table.folder.join("index=a/day=2026-11-29");
     let whole = day.join("part-00000-0.parquet");
     let half = day.join("part-00000-1.parquet#1");
+    let of_log = table.folder.join("_delta_log/00000000000000000009.json#12");
     let of_others = day.join("notes#1");
-    for path in [&whole, &half, &of_others] {
+    for path in [&whole, &half, &of_log, &of_others] {
         std::fs::write(path, "xyz").unwrap();
     }
     let vacuumed = table.vacuum(earlier()).await.unwrap();
     assert_eq!(vacuumed, Vacuumed::default());
-    assert!(is_there(&whole) && is_there(&half));
+    assert!(is_there(&whole) && is_there(&half) && is_there(&of_log));
     let vacuumed = table.vacuum(later()).await.unwrap();
-    assert!(!is_there(&whole) && !is_there(&half), "{vacuumed:?}");
+    assert!([&whole, &half, &of_log].iter().all(|path| !is_there(path)), "{vacuumed:?}");
+    assert!(is_there(&of_others));
     let files = table.files().unwrap();
     assert!(files.len() == 1 && is_there(&files[0].path));
 }
