@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use spilltrail_app::{Delivered, ServeEvent, ServeSink};
-use spilltrail_server::hec::WalInbox;
+use spilltrail_server::hec::{Inbox, WalInbox};
 use spilltrail_server::{Delivered as Sent, Metrics, PartState, Readiness, Task};
 use spilltrail_store::{FindingState, Status};
 

@@ -15,6 +15,7 @@ use super::body::{BodyOptions, BodyReader};
 use super::channels::{ChannelKey, Place};
 use super::collector::Collector;
 use super::envelope::{Envelope, Names};
+use super::inbox::InboxError;
 use super::ingest::{Arrived, Ingest, NotTaken, To};
 use super::query::Query;
 use super::reply::{Code, Reply};
@@ -297,7 +298,7 @@ pub(super) fn health(collector: &Collector, request: &Request) -> Reply {
         },
         Err(_) => return Code::HealthInvalidToken.into(),
     }
-    let is_full = collector.inbox.is_full();
+    let is_full = collector.inbox.trouble().is_some();
     let no_acks = query.is_set("ack") && collector.channels.is_full(Instant::now());
     let code = match (is_full, no_acks) {
         (false, false) => Code::Healthy,
@@ -347,5 +348,11 @@ fn place(
     token: &Token,
 ) -> Result<Place, Code> {
     let key = channel(headers, query, token)?;
+    match collector.inbox.trouble() {
+        // Its sender would wait for an acknowledgement that does not come.
+        Some(InboxError::Full) => return Err(Code::QueuesFull),
+        Some(InboxError::Failed(_)) => return Err(Code::InternalServerError),
+        Some(InboxError::Busy | InboxError::Closed) | None => {}
+    }
     collector.channels.reserve(key, Instant::now())
 }

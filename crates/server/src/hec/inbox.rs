@@ -21,11 +21,11 @@ pub trait Inbox: Send + Sync + 'static {
     /// anybody waits for the answer. The answer comes when nothing can lose it any more.
     ///
     /// # Errors
-    /// Fails, here or in the answer, if nothing of the commit is stored. It must not block.
+    /// Fails, here or in the answer, if the commit is not known to be stored. It must not block.
     fn append(&self, commit: Commit) -> Result<Stored, InboxError>;
 
-    /// Returns true if a commit would most likely be refused at present.
-    fn is_full(&self) -> bool;
+    /// Returns why a commit would most likely be refused at present.
+    fn trouble(&self) -> Option<InboxError>;
 }
 
 /// Why a commit was not stored.
@@ -89,12 +89,6 @@ impl WalInbox {
     pub fn set_tell(&self, tell: Tell) {
         // There is one.
         let _ = self.state.tell.set(tell);
-    }
-
-    /// Returns why a commit would most likely be refused at present.
-    #[must_use]
-    pub fn trouble(&self) -> Option<InboxError> {
-        self.state.refusals().recent(Instant::now())
     }
 }
 
@@ -163,8 +157,8 @@ impl Inbox for WalInbox {
         }))
     }
 
-    fn is_full(&self) -> bool {
-        self.trouble().is_some()
+    fn trouble(&self) -> Option<InboxError> {
+        self.state.refusals().recent(Instant::now())
     }
 }
 

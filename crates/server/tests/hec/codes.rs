@@ -305,6 +305,10 @@ async fn health() {
     check(&server, &get(with_ack, 503, no_ack)).await;
     inbox.set_full(true);
     check(&server, &get(with_ack, 503, neither)).await;
+    // Nobody waits for an acknowledgement that would not come.
+    let answer = server.post("ack", "/services/collector/raw", "x").await;
+    assert_eq!(answer.parts(), (503, full));
+    inbox.set_full(false);
     // 27.
     let at_capacity = (429, r#"{"text":"HEC ack channel at capacity","code":27}"#);
     let answer = server.post("ack", "/services/collector/raw", "x").await;

@@ -123,7 +123,7 @@ impl Inbox for TestInbox {
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.state.lock().unwrap().is_full
+    fn trouble(&self) -> Option<InboxError> {
+        self.state.lock().unwrap().is_full.then_some(InboxError::Full)
     }
 }
