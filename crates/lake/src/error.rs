@@ -59,7 +59,8 @@ pub enum WalError {
     /// No space is left on the disk. Nothing of the commit was stored.
     #[error("the disk is full")]
     DiskFull,
-    /// Writing failed. Nothing of the commit was stored.
+    /// Writing failed. Nothing of the commit is known to be stored. If waiting for the disk is what failed, all
+    /// of it may be there if the process is killed before the next commit.
     #[error("cannot write to {}: {source}", path.display())]
     Write {
         /// The file.

@@ -94,7 +94,10 @@ pub(super) fn open_to_write(path: &Path, options: WalOptions) -> Result<Connecti
     };
     set().map_err(|source| failed(path, source))?;
     let migrations = Migrations::from_slice(STEPS);
-    migrations.to_latest(&mut connection).map_err(|error| form(path, error.to_string()))?;
+    migrations.to_latest(&mut connection).map_err(|error| match error {
+        rusqlite_migration::Error::RusqliteError { err, .. } => failed(path, err),
+        error => form(path, error.to_string()),
+    })?;
     Ok(connection)
 }
 

@@ -188,7 +188,7 @@ impl<'a> Ingest<'a> {
     /// Stores what is there, and waits until it is on the disk.
     ///
     /// # Errors
-    /// Fails if it cannot be stored; then nothing of it is.
+    /// Fails if it is not known to be stored.
     pub(crate) async fn store(&mut self) -> Result<(), Reply> {
         let answer = self.append().await?;
         answer.await.map_err(|error| self.refused(&error))?;
