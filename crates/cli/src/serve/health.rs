@@ -38,12 +38,16 @@ impl Health {
 
     /// Looks after what takes the events of senders, too.
     pub(super) fn watch(self: &Arc<Self>, inbox: Arc<WalInbox>) {
-        let health = self.clone();
-        inbox.set_tell(Box::new(move |outcome| match outcome {
-            Ok(()) => health.event(ServeEvent::Solved { part: RECEIVE, name: "" }),
-            Err(why) => {
-                let reason = format!("events of senders are refused: {why}");
-                health.event(ServeEvent::Problem { part: RECEIVE, name: "", reason: &reason });
+        // The two would keep each other, and with them the log, which must be closed at the end.
+        let health = Arc::downgrade(self);
+        inbox.set_tell(Box::new(move |outcome| {
+            let Some(health) = health.upgrade() else { return };
+            match outcome {
+                Ok(()) => health.event(ServeEvent::Solved { part: RECEIVE, name: "" }),
+                Err(why) => {
+                    let reason = format!("events of senders are refused: {why}");
+                    health.event(ServeEvent::Problem { part: RECEIVE, name: "", reason: &reason });
+                }
             }
         }));
         // There is one.

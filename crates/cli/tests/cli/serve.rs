@@ -96,6 +96,10 @@ fn what_was_acknowledged_survives_kills() {
     served.signal(15);
     served.wait_for("the server has stopped");
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    // It closes its files: what SQLite writes beside one goes into it.
+    let beside =
+        |file: &str| fixture.path(&format!("data/{file}.sqlite-wal")).try_exists().unwrap();
+    assert!(!beside("arriving") && !beside("findings"));
     let after = counts(&fixture);
     for found in [&while_it_runs, &after] {
         let missing: Vec<&String> =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use spilltrail_lake::{Wal, WalOptions, WalReader};
 use spilltrail_server::hec::{Inbox, InboxError, WalInbox};
@@ -93,6 +93,11 @@ async fn a_full_disk() {
     let path = folder.path().join("wal.sqlite");
     let small = WalOptions { most_pages: Some(40), ..WalOptions::default() };
     let inbox = open(&path, small);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = told.clone();
+    inbox.set_tell(Box::new(move |outcome| {
+        tell.lock().unwrap().push(outcome.map_err(Clone::clone));
+    }));
     let server = Server::start(inbox.clone(), options()).await;
     let mut random = fastrand::Rng::with_seed(1);
     let mut stored = BTreeMap::new();
@@ -114,6 +119,8 @@ async fn a_full_disk() {
     assert_eq!(server.post("ack", "/services/collector/raw", &text).await.parts(), (503, full));
     assert_eq!(server.post("good", "/services/collector/raw", &text).await.status, 503);
     assert!(!stored.is_empty() && inbox.trouble() == Some(InboxError::Full));
+    // Once, however many were refused.
+    assert_eq!(*told.lock().unwrap(), [Err(InboxError::Full)]);
     assert_eq!(counts(&path), stored);
     server.stop().await;
 }
