@@ -13,12 +13,15 @@ use spilltrail_source::{Collect, Logs};
 
 use super::files::{Coming, Known, Progress, key};
 
-/// The bytes of texts that are handed on together as rows. Threads that read do not wait for one another
+/// The bytes of events that are handed on together as rows. Threads that read do not wait for one another
 /// if that is more than a run of small files has.
 const BYTES_OF_ROWS: usize = 32 << 20;
 
-/// The bytes of texts that are handed on together as batches.
+/// The bytes of events that are handed on together as batches.
 const BYTES_OF_BATCHES: usize = 8 << 20;
+
+/// What an event takes as a row beside its text, about: short ones must not add up to more than long ones.
+const BYTES_OF_EVENT: usize = 400;
 
 /// The microseconds of a second.
 const MICROS: i64 = 1_000_000;
@@ -27,7 +30,7 @@ const MICROS: i64 = 1_000_000;
 #[derive(Debug)]
 pub(super) struct Collected<E> {
     pub(super) events: E,
-    /// The bytes of the texts of the events.
+    /// The bytes of the events, about.
     pub(super) bytes: usize,
     pub(super) marks: Vec<Mark>,
     pub(super) counts: Counts,
@@ -82,7 +85,7 @@ pub(super) trait Shelf: Default + Send {
         sourcetype: Option<&str>,
     ) -> Result<(), BatchError>;
 
-    /// The bytes of texts from which on the events are handed on.
+    /// The bytes from which on the events are handed on.
     const ENOUGH: usize;
 
     fn take(&mut self) -> Self::Events;
@@ -154,7 +157,7 @@ impl<S: Shelf> Collect for Collector<'_, S> {
         let Reading { logs, index, .. } = self.reading;
         match self.shelf.keep(event, index, logs.sourcetype()) {
             Ok(()) => {
-                self.bytes += text.len();
+                self.bytes += text.len() + BYTES_OF_EVENT;
                 progress.added += 1;
                 self.counts.events += 1;
             }

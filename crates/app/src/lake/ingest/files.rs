@@ -101,3 +101,50 @@ impl Progress {
         self.hasher.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(events: &[&str], is_older: bool) -> Known {
+        let mut progress = Progress::default();
+        for text in events {
+            progress.see(text, Known::default());
+        }
+        let xxh64 = (!is_older).then(|| progress.hash());
+        Known { events: progress.events, xxh64, whole: None }
+    }
+
+    /// What is new in a file, and whether it is another one than before.
+    #[test]
+    fn a_file_goes_on_behind_what_is_known_of_it() {
+        for (known_events, is_older, file, new, is_changed) in [
+            (&[][..], false, &["a", "b"][..], &["a", "b"][..], false),
+            (&["a"], false, &["a", "b"], &["b"], false),
+            (&["a", "b"], false, &["a", "b"], &[], false),
+            (&["a"], false, &["c", "b"], &[], true),
+            (&["a", "b"], false, &["a", "c"], &[], true),
+            // Where one event ends and the next begins counts.
+            (&["ab", "c"], false, &["a", "bc", "d"], &[], true),
+            // A mark with another hash says how many there are.
+            (&["a"], true, &["c", "b"], &["b"], false),
+            (&["a", "b"], false, &["a"], &[], false),
+        ] {
+            let known = known(known_events, is_older);
+            let mut progress = Progress::default();
+            let found: Vec<_> =
+                file.iter().copied().filter(|text| progress.see(text, known)).collect();
+            progress.compare(known);
+            assert_eq!((&found[..], progress.is_changed), (new, is_changed), "{file:?}");
+        }
+    }
+
+    #[test]
+    fn marks_of_an_older_version_still_say_what_is_whole() {
+        let stamp = Stamp { size: 5, modified: Some(7) };
+        let mark = r#"{"events":3,"hash":9,"whole":{"size":5,"modified":7}}"#;
+        let known: Known = serde_json::from_str(mark).unwrap();
+        assert_eq!(known, Known { events: 3, xxh64: None, whole: Some(stamp) });
+        assert!(known.is_whole(stamp) && !known.is_whole(Stamp { size: 6, ..stamp }));
+    }
+}

@@ -19,9 +19,9 @@ use super::collector::{BatchShelf, Collected, Counts, RowShelf, Shelf};
 use crate::error::AppError;
 use crate::lake::arrived::MovedRows;
 
-/// The bytes of texts that come into the table together: its files are large then.
-const BYTES_OF_TABLE: usize = 96 << 20;
-/// The bytes of texts that are stored in the log together.
+/// The bytes of events that come into the table together: its files are large then.
+const BYTES_OF_TABLE: usize = 120 << 20;
+/// The bytes of events that are stored in the log together.
 const BYTES_OF_LOG: usize = 8 << 20;
 /// The bytes of events in the log from which on somebody must move them first.
 const MOST_IN_LOG: u64 = 256 << 20;
@@ -66,7 +66,7 @@ pub(super) trait Store: Send + Sized + 'static {
     /// Keeps events until there are enough.
     type Shelf: Shelf;
 
-    /// The bytes of texts that are stored together.
+    /// The bytes of events that are stored together.
     const ENOUGH: usize;
 
     /// Returns the log, which has the marks.
@@ -107,7 +107,11 @@ impl TableStore {
     ) -> Result<Self, AppError> {
         std::fs::create_dir_all(folder).map_err(|error| AppError::Lake {
             path: folder.to_owned(),
-            reason: error.to_string(),
+            reason: if folder.is_file() {
+                "it is a file, and a lake is a folder".to_owned()
+            } else {
+                error.to_string()
+            },
         })?;
         let open = async {
             let lake = LakeFolder::new(folder);
@@ -140,7 +144,6 @@ impl Store for TableStore {
             rows.push(of_piece);
             minutes.append(times);
         }
-        rows.retain(|rows| rows.num_rows() > 0);
         let spans = minutes.into_spans().into_iter().map(|span| (span.from.0, span.to.0));
         let spans: Vec<_> = spans.collect();
         let is_timed = !spans.is_empty();
