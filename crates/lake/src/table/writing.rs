@@ -43,6 +43,8 @@ struct OpenFile {
     /// The index and the day.
     values: [String; 2],
     path: TempPath,
+    /// The path within the table.
+    inside: String,
     writer: ArrowWriter<File>,
 }
 
@@ -60,11 +62,14 @@ impl Files {
         places: Range<usize>,
         folder: [&str; 2],
     ) -> Result<(), TableError> {
-        if self.open.as_ref().is_none_or(|open| open.values != folder) {
-            self.end_one()?;
-            self.open = Some(OpenFile::create(&self.table, folder)?);
-        }
-        let Some(open) = &mut self.open else { return Ok(()) };
+        let open = match self.open.take() {
+            Some(open) if open.values == folder => open,
+            other => {
+                self.end_one(other)?;
+                OpenFile::create(&self.table, folder)?
+            }
+        };
+        let open = self.open.insert(open);
         for part in rows.parts(places, &rows::schema_of_files()) {
             let written = open.writer.write(&part?);
             written.map_err(|source| unwritten(&open.path, source))?;
@@ -72,9 +77,9 @@ impl Files {
         Ok(())
     }
 
-    fn end_one(&mut self) -> Result<(), TableError> {
-        if let Some(open) = self.open.take() {
-            self.ended.push(open.end(&self.table)?);
+    fn end_one(&mut self, open: Option<OpenFile>) -> Result<(), TableError> {
+        if let Some(open) = open {
+            self.ended.push(open.end()?);
         }
         Ok(())
     }
@@ -82,7 +87,8 @@ impl Files {
     /// Ends the files, and waits until they are on the disk: a commit must not name files that a loss of
     /// power takes away.
     pub(super) fn end(mut self, table: &EventTable) -> Result<Vec<Add>, TableError> {
-        self.end_one()?;
+        let open = self.open.take();
+        self.end_one(open)?;
         let paths: Vec<PathBuf> = self.ended.iter().map(|(path, _)| path.to_path_buf()).collect();
         table.disk.sync(&paths)?;
         let kept = self.ended.into_iter().map(|(path, file)| match path.keep() {
@@ -98,9 +104,8 @@ impl Files {
 impl OpenFile {
     fn create(table: &Path, [index, day]: [&str; 2]) -> Result<Self, TableError> {
         let values = [index, day].map(str::to_owned);
-        let folder = rows::PARTITIONS.iter().zip(&values);
-        let folder =
-            table.join(folder.map(|(name, value)| named(name, value)).collect::<PathBuf>());
+        let [index, day] = [0, 1].map(|place| named(rows::PARTITIONS[place], &values[place]));
+        let folder = table.join(&index).join(&day);
         let failed = |source| TableError::Folder { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
         let mut new = Builder::new();
@@ -114,11 +119,14 @@ impl OpenFile {
         let options = options.with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, rows::schema_of_files(), options);
         let writer = writer.map_err(|source| unwritten(&path, source))?;
-        Ok(Self { values, path, writer })
+        // The name that was made for it is ASCII.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let inside = format!("{index}/{day}/{name}");
+        Ok(Self { values, path, inside, writer })
     }
 
-    fn end(self, table: &Path) -> Result<(TempPath, Add), TableError> {
-        let Self { values, path, writer } = self;
+    fn end(self) -> Result<(TempPath, Add), TableError> {
+        let Self { values, path, inside, writer } = self;
         let metadata = writer.close().map_err(|source| unwritten(&path, source))?;
         let failed = |source| TableError::Folder { path: path.to_path_buf(), source };
         let file = fs::metadata(&path).map_err(failed)?;
@@ -128,10 +136,8 @@ impl OpenFile {
             .into_iter()
             .zip(values)
             .map(|(name, value)| (name.to_owned(), Some(value).filter(|value| !value.is_empty())));
-        let inside = path.strip_prefix(table).unwrap_or(&path);
         let add = Add {
-            // Its parts are ASCII.
-            path: inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/"),
+            path: inside,
             partition_values: values.collect::<HashMap<_, _>>(),
             size: i64::try_from(file.len()).unwrap_or(i64::MAX),
             modification_time: i64::try_from(modified.as_millis()).unwrap_or(i64::MAX),
