@@ -552,4 +552,4 @@ impl Parts for Texts<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -165,4 +165,4 @@ fn key_before(bytes: &[u8], at: usize) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

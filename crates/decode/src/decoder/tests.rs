@@ -14,7 +14,7 @@ use spilltrail_event::{
 
 use proptest::prelude::*;
 
-mod archives;
+pub(crate) mod archives;
 mod compressions;
 mod dresses;
 mod files;
@@ -29,7 +29,7 @@ use super::*;
 use crate::discover::Discovery;
 use crate::report::DamageKind;
 
-fn gzip(text: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()

@@ -1,19 +1,16 @@
 //! Compares the events of files with the rows that the decoder gives of them.
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
-use arrow_array::{Array, RecordBatch};
+use spilltrail_event::fields;
 use spilltrail_event::stored::LEADS;
-use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields};
 
 use super::*;
+use crate::decoder::tests::archives::tar_of;
+use crate::decoder::tests::gzip;
+use crate::leads::tests::{Row, files_in, request, rows_of};
 use crate::{DecodeOptions, Decoder, Rows};
-
-/// An event: its text, its format, its source, its time in microseconds, and its leads.
-type Row = (String, String, String, Option<i64>, Vec<Option<String>>);
 
 /// Both ways of reading files.
 struct Ways {
@@ -23,11 +20,7 @@ struct Ways {
 
 impl Ways {
     fn new(sourcetype: Option<&str>) -> Self {
-        let texts = [fields::EVENT_TEXT, fields::EVENT_FORMAT, fields::EVENT_SOURCE];
-        let names = texts.into_iter().chain(LEADS);
-        let mut columns: Vec<Field> = names.map(|name| Field::new(name, Kind::Text)).collect();
-        columns.push(Field::new(fields::TIME, Kind::Number));
-        let request = ScanRequest { predicate: Predicate::All, fields: columns };
+        let request = request(&[fields::EVENT_TEXT, fields::EVENT_FORMAT, fields::EVENT_SOURCE]);
         let options = DecodeOptions {
             sourcetype: sourcetype.map(str::to_owned),
             ..DecodeOptions::new([request])
@@ -59,9 +52,8 @@ impl Ways {
         let mut visit = |event: &FoundEvent<'_>| {
             let Leads { time, values } = &event.leads;
             let values = values.iter().map(|value| value.as_deref().map(str::to_owned));
-            let name = event.format.name().to_owned();
-            let source = event.source.to_string();
-            rows.push((event.text.to_owned(), name, source, *time, values.collect()));
+            let texts = [event.text, event.format.name(), &**event.source];
+            rows.push((texts.map(str::to_owned).to_vec(), *time, values.collect()));
             ControlFlow::Continue(())
         };
         let mut report = if is_whole {
@@ -80,8 +72,8 @@ impl Ways {
         for is_whole in [true, false] {
             let (mut expected, told) = self.decoded(file, is_whole, &origin);
             // Other formats have no columns for leads.
-            for (_, format, _, _, leads) in &mut expected {
-                if format != "cloudtrail" {
+            for (texts, _, leads) in &mut expected {
+                if texts[1] != "cloudtrail" {
                     *leads = vec![None; LEADS.len()];
                 }
             }
@@ -96,37 +88,6 @@ impl Ways {
 
 fn input(file: &[u8]) -> Input {
     Input::Seekable(Box::new(Cursor::new(file.to_vec())))
-}
-
-fn rows_of(batch: &RecordBatch) -> Vec<Row> {
-    let columns = batch.num_columns();
-    let times = batch.column(columns - 1).as_primitive::<Float64Type>();
-    let row = |row: usize| {
-        let cell = |column: usize| {
-            let texts = batch.column(column).as_string_view();
-            texts.is_valid(row).then(|| texts.value(row).to_owned())
-        };
-        let text = |column: usize| cell(column).unwrap();
-        let time = times.is_valid(row).then(|| (times.value(row) * 1e6).round() as i64);
-        (text(0), text(1), text(2), time, (3..columns - 1).map(cell).collect())
-    };
-    (0..batch.num_rows()).map(row).collect()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    writer.write_all(bytes).unwrap();
-    writer.finish().unwrap()
-}
-
-fn tar(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (name, bytes) in entries {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        builder.append_data(&mut header, name, *bytes).unwrap();
-    }
-    builder.into_inner().unwrap()
 }
 
 const EVENT: &str = r#"{"eventVersion":"1.08","userIdentity":{"arn":"a"},"eventTime":"2026-03-17T10:00:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"e"}"#;
@@ -146,7 +107,7 @@ fn each_event_of_a_file_comes_as_the_decoder_gives_it() {
         ("rows.json", b"{\"_time\":5,\"eventName\":\"x\"}\n{\"b\":[1,2]}".to_vec(), 2),
         ("table.csv", b"eventTime,eventName\n2026-03-17T10:00:00Z,x\n1,y\n".to_vec(), 2),
         ("lake.json", lake.as_bytes().to_vec(), 1),
-        ("some.tar", tar(&[("a.json.gz", &zipped), ("b/c.json", EVENT.as_bytes())]), 4),
+        ("some.tar", tar_of(&[("a.json.gz", &zipped), ("b/c.json", EVENT.as_bytes())]), 4),
         ("words.txt", b"no event at all".to_vec(), 0),
         ("empty.json", Vec::new(), 0),
     ];
@@ -176,15 +137,6 @@ fn reading_ends_where_the_visitor_wants() {
         };
         assert_eq!((seen, report.stopped), (most, true));
     }
-}
-
-fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files_in(&path)) } else { found.push(path) }
-    }
-    found
 }
 
 #[test]

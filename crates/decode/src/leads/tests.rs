@@ -14,8 +14,16 @@ use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields};
 use super::*;
 use crate::{DecodeOptions, Decoder, Input, Item, Origin, RawRecord, Rows, Splitter};
 
-/// An event as the decoder gives it: its text, its format, its time in microseconds, and its leads.
-type Row = (String, String, Option<i64>, Vec<Option<String>>);
+/// An event as the decoder gives it: the texts that were asked for, its time in microseconds, and its leads.
+pub(crate) type Row = (Vec<String>, Option<i64>, Vec<Option<String>>);
+
+/// Asks for all events with these texts, their leads and their times.
+pub(crate) fn request(texts: &[&str]) -> ScanRequest {
+    let names = texts.iter().copied().chain(LEADS);
+    let mut columns: Vec<Field> = names.map(|name| Field::new(name, Kind::Text)).collect();
+    columns.push(Field::new(fields::TIME, Kind::Number));
+    ScanRequest { predicate: Predicate::All, fields: columns }
+}
 
 /// Both ways of reading an event.
 struct Ways {
@@ -26,10 +34,7 @@ struct Ways {
 
 impl Ways {
     fn new(sourcetype: Option<&str>) -> Self {
-        let texts = [fields::EVENT_TEXT, fields::EVENT_FORMAT].into_iter().chain(LEADS);
-        let mut columns: Vec<Field> = texts.map(|name| Field::new(name, Kind::Text)).collect();
-        columns.push(Field::new(fields::TIME, Kind::Number));
-        let request = ScanRequest { predicate: Predicate::All, fields: columns };
+        let request = request(&[fields::EVENT_TEXT, fields::EVENT_FORMAT]);
         Self {
             reader: LeadReader::new(sourcetype),
             decoder: Decoder::new(&DecodeOptions::new([request])),
@@ -58,7 +63,7 @@ impl Ways {
     fn is_read(&mut self, text: &str) -> bool {
         let Some(Leads { time, values }) = self.reader.read(text) else { return false };
         let values = values.into_iter().map(|value| value.map(Cow::into_owned)).collect();
-        let row = (text.to_owned(), "cloudtrail".to_owned(), time, values);
+        let row = (vec![text.to_owned(), "cloudtrail".to_owned()], time, values);
         for is_event in [false, true] {
             assert_eq!(
                 self.decoded(text, is_event),
@@ -70,16 +75,22 @@ impl Ways {
     }
 }
 
-fn rows_of(batch: &RecordBatch) -> Vec<Row> {
-    let columns = batch.num_columns();
-    let times = batch.column(columns - 1).as_primitive::<Float64Type>();
+/// Returns the rows of a batch of a [`request`].
+pub(crate) fn rows_of(batch: &RecordBatch) -> Vec<Row> {
+    let time = batch.num_columns() - 1;
+    let texts = time - LEADS.len();
+    let times = batch.column(time).as_primitive::<Float64Type>();
     let row = |row: usize| {
         let cell = |column: usize| {
             let texts = batch.column(column).as_string_view();
             texts.is_valid(row).then(|| texts.value(row).to_owned())
         };
-        let time = times.is_valid(row).then(|| (times.value(row) * 1e6).round() as i64);
-        (cell(0).unwrap(), cell(1).unwrap(), time, (2..columns - 1).map(cell).collect())
+        let seconds = times.is_valid(row).then(|| (times.value(row) * 1e6).round() as i64);
+        (
+            (0..texts).map(|text| cell(text).unwrap()).collect(),
+            seconds,
+            (texts..time).map(cell).collect(),
+        )
     };
     (0..batch.num_rows()).map(row).collect()
 }
@@ -221,7 +232,7 @@ fn a_sourcetype_of_another_format_is_left_to_the_decoder() {
 }
 
 /// Returns the paths of the files in a folder and all folders below.
-fn files_in(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_in(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::NAMED_ENTRIES;
 
-pub(super) fn tar_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn tar_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, text) in entries {
         let mut header = tar::Header::new_gnu();
