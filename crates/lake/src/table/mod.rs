@@ -239,7 +239,7 @@ impl EventTable {
             }
         }
         paths.extend(files_of_log(&self.folder.join("_delta_log"), newest)?);
-        self.disk.sync(&paths)?;
+        self.disk.sync_or_renew(&paths)?;
         if newest == 0 {
             self.disk.sync_name()?;
         }

@@ -228,6 +228,37 @@ async fn what_is_committed_is_on_the_disk() {
     assert!(found.iter().any(|one| one == "_delta_log/00000000000000000001.json"), "{found:?}");
 }
 
+/// A file that could not be written is not taken for one that is on the disk because nobody is told twice.
+#[tokio::test]
+async fn a_commit_that_cannot_be_synced_is_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(folder.path()).await.unwrap();
+    let commit = table.folder.join("_delta_log/00000000000000000001.json");
+    table.disk.failing.lock().unwrap().insert(commit.clone());
+    // Its place is taken, so that a copy cannot be made.
+    let mut copy = commit.clone().into_os_string();
+    copy.push(format!("#{}", std::process::id()));
+    std::fs::create_dir(&copy).unwrap();
+    let batch = [rows(&[("main", Some(NOON), "a")])];
+    let told = table.append(&batch, 1).await.unwrap_err().to_string();
+    assert!(told.contains("00000000000000000001.json"), "{told}");
+    assert!(table.append(&batch, 1).await.is_err());
+    std::fs::remove_dir(&copy).unwrap();
+    let (text, before) = (std::fs::read(&commit).unwrap(), std::fs::File::open(&commit).unwrap());
+    assert_eq!(table.append(&batch, 1).await.unwrap(), Added::Before);
+    assert_eq!(std::fs::read(&commit).unwrap(), text);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let now = commit.metadata().unwrap();
+        assert_ne!(now.ino(), before.metadata().unwrap().ino());
+    }
+    let names = std::fs::read_dir(table.folder.join("_delta_log")).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["00000000000000000000.json", "00000000000000000001.json"]);
+}
+
 #[tokio::test]
 async fn checkpoints_are_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
