@@ -1,5 +1,7 @@
 //! Makes rows of events that have arrived: the fields by which searches pick events get columns.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Cursor;
 use std::ops::ControlFlow;
 
@@ -7,7 +9,8 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::Float64Type;
 use datafusion::arrow::error::ArrowError;
 use spilltrail_decode::{
-    Arrived, DecodeOptions, Decoder, Format, Input, LeadReader, Leads, Origin, RawRecord, Rows,
+    Arrived, Damage, DecodeOptions, Decoder, Format, Input, LeadReader, Leads, Origin, RawRecord,
+    Rows,
 };
 use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields, stored};
 use spilltrail_lake::{
@@ -35,6 +38,39 @@ const MOST_ARRIVALS: usize = 256;
 #[derive(Default)]
 pub(crate) struct MovedRows {
     arrivals: Vec<(u64, String, Minutes)>,
+    partly: Option<Partly>,
+}
+
+/// Texts that were sent, and have records that cannot be read among others.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Partly {
+    texts: u64,
+    /// Where the first of them belongs, and what is wrong with it.
+    first: String,
+}
+
+impl fmt::Display for Partly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { texts, first } = self;
+        let are = if *texts == 1 { "text that was sent has" } else { "texts that were sent have" };
+        write!(f, "{texts} {are} records that cannot be read, and kept as a whole, too: {first}")
+    }
+}
+
+impl MovedRows {
+    /// Returns what could be read only in part since the last call.
+    pub(crate) fn take_partly(&mut self) -> Option<Partly> {
+        self.partly.take()
+    }
+}
+
+/// What is seen of events that become rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Seen<'a> {
+    /// The time of one, in microseconds since the epoch.
+    Time(i64),
+    /// A text has a record that cannot be read.
+    Damage(&'a Damage),
 }
 
 impl MovingRows for MovedRows {
@@ -51,7 +87,17 @@ impl MovingRows for MovedRows {
         };
         let (last, _, minutes) = &mut self.arrivals[place];
         *last = number;
-        rows_of(batch, rows, &mut |time| minutes.add(Moment(time.div_euclid(MICROS))))
+        let partly = &mut self.partly;
+        rows_of(batch, rows, &mut |seen| match seen {
+            Seen::Time(time) => minutes.add(Moment(time.div_euclid(MICROS))),
+            Seen::Damage(damage) => {
+                let first = || {
+                    let source = batch.batch.origin.source.as_deref().unwrap_or("unknown");
+                    format!("the first is of source {source} in index {index}, at {damage}")
+                };
+                partly.get_or_insert_with(|| Partly { texts: 0, first: first() }).texts += 1;
+            }
+        })
     }
 
     fn arrivals(&mut self) -> Vec<Arrival> {
@@ -65,15 +111,16 @@ impl MovingRows for MovedRows {
     }
 }
 
-/// Adds the rows of the events of a batch, and tells the times that they have. Texts that nobody has looked
-/// at yet are read as log files are, so that one may give several rows, or none and be an event itself.
+/// Adds the rows of the events of a batch, and tells what is seen of them. Texts that nobody has looked at
+/// yet are read as log files are, so that one may give several rows, or none and be an event itself. If a
+/// part of one cannot be read, the text is an event beside those that can.
 ///
 /// # Errors
 /// Fails if the batch is damaged.
 pub(crate) fn rows_of(
     batch: &StoredBatch,
     rows: &mut RowsBuilder,
-    see: &mut dyn FnMut(i64),
+    see: &mut dyn FnMut(Seen<'_>),
 ) -> Result<(), BatchError> {
     let StoredBatch { received, batch, .. } = batch;
     let of_batch = &batch.origin;
@@ -99,7 +146,7 @@ pub(crate) fn rows_of(
         };
         if let Some(Some((text, Leads { time, values }))) = found.quick.get(number) {
             let time = time.or(event.time).or(arrival);
-            time.into_iter().for_each(&mut *see);
+            time.into_iter().for_each(|time| see(Seen::Time(time)));
             let leads = values.each_ref().map(|value| value.as_deref());
             let raw = (*text).into();
             let row = EventRow { time, format: stored::WITH_LEADS, leads, raw, ..of_event };
@@ -125,11 +172,15 @@ pub(crate) fn rows_of(
             };
             let time = time.or(arrival);
             let row = EventRow { time, format, leads, raw: text.into(), ..of_event };
-            time.into_iter().for_each(&mut *see);
+            time.into_iter().for_each(|time| see(Seen::Time(time)));
             pushed = pushed.clone().and_then(|()| rows.push(&row));
         }
-        if is_text {
-            of_event.time.into_iter().for_each(&mut *see);
+        let damage = found.damaged.get(&number);
+        if let Some(damage) = damage {
+            see(Seen::Damage(damage));
+        }
+        if is_text || damage.is_some() {
+            of_event.time.into_iter().for_each(|time| see(Seen::Time(time)));
             let row = match arrived(number) {
                 Arrived::Object => EventRow { format: OBJECT, ..of_event },
                 Arrived::Text => EventRow {
@@ -153,6 +204,8 @@ struct Found<'e> {
     rows: Vec<RecordBatch>,
     /// For each text, what it is. Those at which somebody has looked before are events.
     arrived: Vec<Arrived>,
+    /// The first damage of each text that holds events, if it has any.
+    damaged: BTreeMap<usize, Damage>,
 }
 
 /// A row that a text gives.
@@ -202,6 +255,7 @@ impl<'e> Found<'e> {
         let may_be_quick = matches!(format, None | Some(Format::CloudTrail));
         let mut reader = LeadReader::new(of_batch.sourcetype.as_deref());
         let (mut quick, mut arrived) = (Vec::new(), Vec::new());
+        let mut damaged = BTreeMap::new();
         events.each(|event| {
             let number = quick.len();
             let text = std::str::from_utf8(event.raw);
@@ -224,14 +278,19 @@ impl<'e> Found<'e> {
                 (None, _) => {
                     let text = Input::Seekable(Box::new(Cursor::new(event.raw.to_vec())));
                     let report = decoder.decode(text, &origin, &mut keep);
-                    arrived.push(Arrived::of(event.raw, &report));
+                    let is = Arrived::of(event.raw, &report);
+                    arrived.push(is);
+                    // Others are kept as a whole in any case.
+                    let damage = report.damages.into_iter().next();
+                    damaged
+                        .extend(damage.filter(|_| is == Arrived::Events).map(|one| (number, one)));
                 }
             }
         })?;
         let _ = decoder.finish(&mut keep);
         let found: Result<Vec<RecordBatch>, ArrowError> = found.into_iter().collect();
         let rows = found.map_err(|_| BatchError::Damaged("its events cannot be read"))?;
-        Ok(Self { quick, rows, arrived })
+        Ok(Self { quick, rows, arrived, damaged })
     }
 
     fn rows(&self) -> impl Iterator<Item = FoundRow<'_>> {
@@ -367,6 +426,35 @@ mod tests {
         // What has no time at all has that of its arrival.
         let happened = 1_773_741_600_000_000;
         assert_eq!(*times, [happened, happened, 70, happened, 7, 7, 7, 7]);
+    }
+
+    /// Of a list with a record that cannot be read, the others are events, and nothing of it is lost.
+    #[test]
+    fn a_list_that_is_read_in_part_is_kept_as_a_whole() {
+        let event = r#"{"eventSource":"s","eventName":"A","eventTime":"2026-03-17T10:00:00Z"}"#;
+        let cut = format!("{{\"Records\":[{event},{{\"eventSource\":\"s\",\"eventName\":]}}");
+        let whole = format!("{{\"Records\":[{event}]}}");
+        for (text, expected, told) in [
+            (&cut, &[event, &cut][..], true),
+            (&whole, &[event], false),
+            (&"no event".to_owned(), &["no event"], false),
+        ] {
+            let origin = LakeOrigin { index: "main".into(), ..LakeOrigin::default() };
+            let mut builder = BatchBuilder::new(origin);
+            builder.push(Event { raw: text.as_bytes(), time: None, fields: None }).unwrap();
+            let batch = StoredBatch { number: 1, received: 7, batch: builder.finish().unwrap() };
+            let (mut moved, mut rows) = (MovedRows::default(), RowsBuilder::new());
+            moved.add(&batch, &mut rows).unwrap();
+            let rows = rows.finish();
+            let texts = rows.column_by_name("_raw").unwrap().as_string_view();
+            assert_eq!(texts.iter().flatten().collect::<Vec<_>>(), expected);
+            let partly = moved.take_partly().map(|partly| partly.to_string());
+            assert_eq!(partly.is_some(), told, "{partly:?}");
+            if let Some(partly) = partly {
+                assert!(partly.starts_with("1 text that was sent has records that"), "{partly}");
+                assert!(partly.contains("index main, at byte "), "{partly}");
+            }
+        }
     }
 
     /// Returns what searches find of a batch of events that nobody has looked at: some of their fields.

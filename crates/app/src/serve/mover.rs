@@ -123,6 +123,10 @@ impl Mover {
                 let reason = format!("batch {number} is damaged and set aside: {error}");
                 self.sink.event(ServeEvent::Warning { part: "lake", what: &reason });
             }
+            if let Some(partly) = rows.take_partly() {
+                let what = partly.to_string();
+                self.sink.event(ServeEvent::Warning { part: "lake", what: &what });
+            }
             *moved_at = Instant::now();
             self.may_compact = true;
             self.sink.event(ServeEvent::Moved { batches: moved.batches, events: moved.events });
