@@ -103,7 +103,7 @@ fn failure(error: &anyhow::Error, settings: &Settings) -> ExitCode {
             status::of_error(error)
         }
         None => {
-            report::line(format_args!("error: {error:#}"));
+            report::line(format_args!("error: {}", report::chain(error.as_ref())));
             status::failed()
         }
     }

@@ -381,12 +381,15 @@ fn what_was_done(done: &Done) -> String {
     text
 }
 
-/// Returns the message of an error followed by those of its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+/// Returns the message of an error followed by those of its causes, apart from what it has of them already.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
+        let told = error.to_string();
+        if !text.ends_with(&told) {
+            text.push_str(&format!(": {told}"));
+        }
         cause = error.source();
     }
     text

@@ -39,10 +39,13 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let serve = options.serve()?;
     let folder = DataFolder::new(&serve.data);
     let (hec, api) = (address(options.hec, HEC)?, address(options.api, API)?);
-    check_outputs(&serve.outputs).await?;
-    check_inputs(&serve.inputs)?;
+    let mut mistakes = mistakes_of_inputs(&serve.inputs);
+    mistakes.extend(mistakes_of_outputs(&serve.outputs).await?);
     if options.check_config {
-        return check(&options, &serve.inputs).await;
+        return check(&options, &serve.inputs, mistakes).await;
+    }
+    if let Some(mistake) = mistakes.into_iter().next() {
+        bail!(mistake);
     }
     let metrics = Arc::new(Metrics::new());
     let health = Arc::new(Health::new(metrics.clone(), Arc::new(Printer::default())));
@@ -179,30 +182,38 @@ async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {
     })
 }
 
-/// Checks that each input says once where its logs are.
-fn check_inputs(inputs: &[InputOptions]) -> Result<()> {
+/// Returns the mistakes of inputs: each must have a name of its own, and say once where its logs are.
+fn mistakes_of_inputs(inputs: &[InputOptions]) -> Vec<String> {
+    let mut mistakes = Vec::new();
     for (at, input) in inputs.iter().enumerate() {
         match (input.logs.is_empty(), &input.queue) {
-            (true, None) => bail!("input `{}` needs `logs`, or `queue`", input.name),
-            (false, Some(_)) => bail!("input `{}` has both `logs` and `queue`", input.name),
+            (true, None) => {
+                mistakes.push(format!("input `{}` needs `logs`, or `queue`", input.name));
+            }
+            (false, Some(_)) => {
+                mistakes.push(format!("input `{}` has both `logs` and `queue`", input.name));
+            }
             _ => {}
         }
         if inputs[..at].iter().any(|other| other.name == input.name) {
-            bail!("two inputs have the name `{}`", input.name);
+            mistakes.push(format!("two inputs have the name `{}`", input.name));
         }
     }
-    Ok(())
+    mistakes
 }
 
-/// Checks outputs, whose mistakes would show only when a finding is lost.
-async fn check_outputs(outputs: &[Output]) -> Result<()> {
+/// Returns the mistakes of outputs, which would show only when a finding is lost. A secret that may come is
+/// only told.
+async fn mistakes_of_outputs(outputs: &[Output]) -> Result<Vec<String>> {
     let clients = Clients::new(|name| std::env::var(name).ok(), Limits::default())?;
+    let mut mistakes = Vec::new();
     for (at, output) in outputs.iter().enumerate() {
-        if let Err(error) = output.check() {
-            bail!("output `{}`: {}; {}", error.output, error.message, error.help);
-        }
         if outputs[..at].iter().any(|other| other.name == output.name) {
-            bail!("two outputs have the name `{}`", output.name);
+            mistakes.push(format!("two outputs have the name `{}`", output.name));
+        }
+        if let Err(error) = output.check() {
+            mistakes.push(format!("output `{}`: {}; {}", error.output, error.message, error.help));
+            continue;
         }
         if !output.enabled {
             continue;
@@ -210,20 +221,27 @@ async fn check_outputs(outputs: &[Output]) -> Result<()> {
         for MissingSecret { error, is_permanent } in output.check_secrets(&clients).await {
             let text = format!("output `{}`: {}; {}", error.output, error.message, error.help);
             if is_permanent {
-                bail!("{text}");
+                mistakes.push(text);
+            } else {
+                report::line(format_args!("warning: {text}"));
             }
-            report::line(format_args!("warning: {text}"));
         }
     }
-    Ok(())
+    Ok(mistakes)
 }
 
-/// Tells what would run, and what is wrong.
-async fn check(options: &ServeOptions, inputs: &[InputOptions]) -> Result<ExitCode> {
-    tls::check(&options.file)?;
-    for input in inputs {
+/// Tells what would run, and all that is wrong: the `mistakes` that are known, and what only a try shows.
+async fn check(
+    options: &ServeOptions,
+    inputs: &[InputOptions],
+    mut mistakes: Vec<String>,
+) -> Result<ExitCode> {
+    if let Err(error) = tls::check(&options.file) {
+        mistakes.push(report::chain(error.as_ref()));
+    }
+    for input in inputs.iter().filter(|input| input.queue.is_some()) {
         match spilltrail_app::standing_of(input).await {
-            Err(reason) => bail!("input `{}`: {reason}", input.name),
+            Err(reason) => mistakes.push(format!("input `{}`: {reason}", input.name)),
             Ok(Some(standing)) if standing.redrive.is_none() => report::line(format_args!(
                 "note: the queue of input `{}` has no queue for messages that fail again and again; \
                  they come back until the queue drops them",
@@ -231,6 +249,9 @@ async fn check(options: &ServeOptions, inputs: &[InputOptions]) -> Result<ExitCo
             )),
             Ok(_) => {}
         }
+    }
+    for mistake in &mistakes {
+        report::line(format_args!("error: {mistake}"));
     }
     let content = Content::load(&options.content.of_server())?;
     report::content(&content.problems, Detail::Full);
@@ -242,7 +263,7 @@ async fn check(options: &ServeOptions, inputs: &[InputOptions]) -> Result<ExitCo
         "note: {} would run on schedules",
         report::counted(plan.scheduled as u64, "detection")
     ));
-    Ok(status::of_content(&content))
+    Ok(if mistakes.is_empty() { status::of_content(&content) } else { status::failed() })
 }
 
 fn micros() -> i64 {

@@ -179,6 +179,26 @@ fn commands_say_what_is_missing() {
     }
 }
 
+/// All mistakes of a configuration are told, and not only the first.
+#[test]
+fn a_check_tells_all_mistakes() {
+    let fixture = Fixture::empty();
+    let config = "[[serve.input]]\nname = 'a'\n\n[[serve.input]]\nname = 'a'\nlogs = ['logs']\n\n\
+                  [serve]\ntls_certificate = 'none.pem'\ntls_key = 'none.key'\n";
+    fixture.write("c.toml", config);
+    let run =
+        fixture.run_builtin(&["--config", "c.toml", "serve", "--data", "d", "--check-config"]);
+    let expected = ["input `a` needs `logs`", "two inputs have the name `a`", "none.pem`: "];
+    let told: Vec<_> = run.err.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!((run.status, told.len()), (2, expected.len()), "{}", run.err);
+    for (line, expected) in told.iter().zip(expected) {
+        assert!(line.contains(expected), "{line}");
+    }
+    // A cause is told once.
+    let cause = told[2].rsplit(": ").next().unwrap();
+    assert_eq!(told[2].matches(cause).count(), 1, "{}", told[2]);
+}
+
 /// A copy that is made while the server works has what it acknowledged before, and a server goes on with it.
 #[test]
 fn a_copy_of_a_working_server_goes_on() {
