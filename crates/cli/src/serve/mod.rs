@@ -239,7 +239,7 @@ async fn check(
     if let Err(error) = tls::check(&options.file) {
         mistakes.push(report::chain(error.as_ref()));
     }
-    for input in inputs.iter().filter(|input| input.queue.is_some()) {
+    for input in inputs {
         match spilltrail_app::standing_of(input).await {
             Err(reason) => mistakes.push(format!("input `{}`: {reason}", input.name)),
             Ok(Some(standing)) if standing.redrive.is_none() => report::line(format_args!(
