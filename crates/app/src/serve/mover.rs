@@ -118,14 +118,16 @@ impl Mover {
         if size.batches == 0 {
             *moved_at = Instant::now();
         } else if moved_at.elapsed() >= OLDEST || size.bytes >= MOST_BYTES {
-            let moved = move_batches(&self.wal, &mut self.table, BYTES_OF_MOVE, rows).await?;
-            for (number, error) in &moved.damaged {
-                let reason = format!("batch {number} is damaged and set aside: {error}");
-                self.sink.event(ServeEvent::Warning { part: "lake", what: &reason });
-            }
+            let moved = move_batches(&self.wal, &mut self.table, BYTES_OF_MOVE, rows).await;
+            // A move that fails has read some, and the next one may not read them again.
             if let Some(partly) = rows.take_partly() {
                 let what = partly.to_string();
                 self.sink.event(ServeEvent::Warning { part: "lake", what: &what });
+            }
+            let moved = moved?;
+            for (number, error) in &moved.damaged {
+                let reason = format!("batch {number} is damaged and set aside: {error}");
+                self.sink.event(ServeEvent::Warning { part: "lake", what: &reason });
             }
             *moved_at = Instant::now();
             self.may_compact = true;
