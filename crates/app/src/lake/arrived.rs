@@ -52,8 +52,16 @@ pub(crate) struct Partly {
 impl fmt::Display for Partly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { texts, first } = self;
-        let are = if *texts == 1 { "text that was sent has" } else { "texts that were sent have" };
-        write!(f, "{texts} {are} records that cannot be read, and kept as a whole, too: {first}")
+        let (have, are) = if *texts == 1 {
+            ("text that was sent has", "is")
+        } else {
+            ("texts that were sent have", "are")
+        };
+        write!(
+            f,
+            "{texts} {have} records that cannot be read, and {are} kept as a whole beside the \
+             others: {first}"
+        )
     }
 }
 
