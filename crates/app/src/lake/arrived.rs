@@ -29,7 +29,7 @@ const TEXT: &str = "other";
 const OBJECT: &str = "json";
 
 /// The sourcetype of such a text, unless its sender names another one.
-const TEXT_SOURCETYPE: &str = "httpevent";
+pub(crate) const TEXT_SOURCETYPE: &str = "httpevent";
 
 /// The most arrivals that one move tells of; batches beyond share the last one of their index.
 const MOST_ARRIVALS: usize = 256;

@@ -6,7 +6,7 @@ mod ingest;
 mod sizes;
 mod view;
 
-pub(crate) use arrived::MovedRows;
+pub(crate) use arrived::{MovedRows, TEXT_SOURCETYPE};
 pub use ingest::{IngestOptions, Ingested, ingest};
 pub(crate) use ingest::{Stamp, ingest_into};
 pub use sizes::{IndexUse, index_sizes};

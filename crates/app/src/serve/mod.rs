@@ -31,7 +31,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use spilltrail_decode::SOURCETYPES;
 use spilltrail_deliver::{Clients, Limits as ClientLimits};
 use spilltrail_knowledge::Knowledge;
 use spilltrail_lake::{EventTable, LakeError, Wal, WalOptions, settle};
@@ -275,13 +274,13 @@ fn check_database(path: Option<&Path>) -> Result<(), AppError> {
 }
 
 fn choose(content: &Content, options: &ServeOptions) -> Result<Schedules, AppError> {
-    let offer = offer(&content.set.knowledge);
+    let offer = offer(&content.set.knowledge, options);
     Schedules::new(&content.set, &options.select, &offer, &options.zone, now())
 }
 
 /// Returns what the events can have that come in. They may come into any index.
-fn offer(knowledge: &Arc<Knowledge>) -> Offer {
-    let sourcetypes = SOURCETYPES.iter().map(|name| (*name).to_owned()).collect();
+fn offer(knowledge: &Arc<Knowledge>, options: &ServeOptions) -> Offer {
+    let sourcetypes = options.offered_sourcetypes().into_iter().collect();
     Offer { sourcetypes, knowledge: knowledge.clone(), ..Offer::default() }
 }
 

@@ -1,13 +1,15 @@
 //! What a server is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use spilltrail_decode::SOURCETYPES;
 use spilltrail_deliver::Output;
 use spilltrail_schedule::{Limits, Moment};
 
 use super::inputs::InputOptions;
 use crate::allow::AllowEntry;
+use crate::lake::TEXT_SOURCETYPE;
 use crate::options::ContentOptions;
 use crate::select::Selection;
 
@@ -30,6 +32,8 @@ pub struct ServeOptions {
     pub limits: Limits,
     /// How long ago the nominal time of a run can be that runs again because events were late, in seconds.
     pub late_look_back: i64,
+    /// Sourcetypes that senders give their events, apart from those that are recognized.
+    pub sourcetypes: Vec<String>,
     /// Logs that are looked at again and again.
     pub inputs: Vec<InputOptions>,
     /// Where findings go.
@@ -40,6 +44,18 @@ pub struct ServeOptions {
     pub memory_limit: Option<usize>,
     /// Number of threads that read events; `None` for one per processor, up to four.
     pub threads: Option<usize>,
+}
+
+impl ServeOptions {
+    /// Returns the sourcetypes that events can have: those that are recognized, and those that inputs and
+    /// senders give them.
+    #[must_use]
+    pub fn offered_sourcetypes(&self) -> BTreeSet<String> {
+        let recognized =
+            SOURCETYPES.iter().chain([&TEXT_SOURCETYPE]).map(|name| (*name).to_owned());
+        let of_inputs = self.inputs.iter().filter_map(|input| input.sourcetype.clone());
+        recognized.chain(of_inputs).chain(self.sourcetypes.iter().cloned()).collect()
+    }
 }
 
 /// The seconds of a day.

@@ -12,6 +12,7 @@ use std::sync::PoisonError;
 use spilltrail_content::BuiltinPack;
 use spilltrail_lake::{BatchBuilder, Commit, Compaction, Event, Origin, move_batches};
 use spilltrail_schedule::Limits;
+use spilltrail_source::S3Options;
 use spilltrail_store::{DeliveryFilter, Desk, Override, Status, StoreError, StoreReader};
 
 use super::*;
@@ -239,6 +240,43 @@ async fn late_and_shuffled_events_give_the_findings_of_those_in_time() {
     // Up to four hours late, in any order, with a server that is stopped now and then.
     let late = hours(DETECTION, |number| (number as i64 * 7919) % (4 * HOUR), true).await;
     assert_eq!(of_keys(&late), of_keys(&in_time));
+}
+
+/// A detection runs if events may have the sourcetype that it asks for: who gives them one says so.
+#[test]
+fn detections_run_on_the_sourcetypes_that_come_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let detections = folder.path().join("content/detections");
+    fs::create_dir_all(&detections).unwrap();
+    let input = InputOptions {
+        name: "okta".to_owned(),
+        logs: Vec::new(),
+        queue: None,
+        index: "main".to_owned(),
+        sourcetype: Some("okta:im".to_owned()),
+        every: Duration::from_mins(1),
+        days: None,
+        dedup: false,
+        s3: S3Options::default(),
+    };
+    for (asked, named, inputs, runs) in [
+        ("aws:cloudtrail", &[][..], vec![], true),
+        ("httpevent", &[], vec![], true),
+        ("Okta:*", &[], vec![], false),
+        ("Okta:*", &["other", "okta:im"], vec![], true),
+        ("okta:im", &[], vec![input], true),
+    ] {
+        let text = DETECTION.replace("aws:cloudtrail", asked);
+        fs::write(detections.join("keys_made.yml"), text).unwrap();
+        let options = ServeOptions {
+            sourcetypes: named.iter().map(|name| (*name).to_owned()).collect(),
+            inputs,
+            ..options(folder.path())
+        };
+        let content = Content::load(&options.content).unwrap();
+        let SchedulePlan { scheduled, left_out } = schedules_of(&content, &options).unwrap();
+        assert_eq!((scheduled, left_out.len()), if runs { (1, 0) } else { (0, 1) }, "{asked}");
+    }
 }
 
 /// Whatever the pace of the clock and how often the server is away, each hour is looked at once.

@@ -170,6 +170,7 @@ impl ServeOptions {
                 ..app::Retention::default()
             },
             late_look_back: LATE_LOOK_BACK,
+            sourcetypes: self.file.sourcetypes.clone(),
             inputs: self.file.inputs(),
             outputs: self.file.output.clone(),
             memory_limit: self.limits.memory_limit.map(bytes),

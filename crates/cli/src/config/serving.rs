@@ -49,6 +49,9 @@ pub(crate) struct ServeKeys {
     /// These detections do not run.
     #[serde(default)]
     exclude: Vec<String>,
+    /// Sourcetypes that senders give their events.
+    #[serde(default)]
+    pub(crate) sourcetypes: Vec<String>,
     /// Logs that are looked at again and again.
     #[serde(default)]
     input: Vec<InputKeys>,

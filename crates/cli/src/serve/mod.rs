@@ -12,7 +12,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use spilltrail_app::{CancellationToken, Content, DataFolder, InputOptions, Journal, Server};
+use spilltrail_app::{
+    CancellationToken, Content, DataFolder, InputOptions, Journal, ServeOptions as AppOptions,
+    Server,
+};
 use spilltrail_deliver::{Clients, Limits, MissingSecret, Output};
 use spilltrail_server::Router;
 use spilltrail_server::api::{AccessOptions, Api, ApiParts, ApiToken, JobOptions, Readers};
@@ -36,13 +39,15 @@ const HEC: &str = "127.0.0.1:8088";
 const API: &str = "127.0.0.1:8089";
 
 pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Result<ExitCode> {
-    let serve = options.serve()?;
+    let mut serve = options.serve()?;
     let folder = DataFolder::new(&serve.data);
+    let of_tokens = tokens::sourcetypes(&crate::token::read(&folder.tokens())?);
+    serve.sourcetypes.extend(of_tokens.iter().cloned());
     let (hec, api) = (address(options.hec, HEC)?, address(options.api, API)?);
     let mut mistakes = mistakes_of_inputs(&serve.inputs);
     mistakes.extend(mistakes_of_outputs(&serve.outputs).await?);
     if options.check_config {
-        return check(&options, &serve.inputs, mistakes).await;
+        return check(&options, &serve, mistakes).await;
     }
     if let Some(mistake) = mistakes.into_iter().next() {
         bail!(mistake);
@@ -51,6 +56,7 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let health = Arc::new(Health::new(metrics.clone(), Arc::new(Printer::default())));
     let (zone, geoip) = (serve.zone.clone(), serve.geoip.clone());
     let (memory_limit, threads) = (serve.memory_limit, serve.threads);
+    let offered = serve.offered_sourcetypes();
     let server = Server::open(serve, health.clone(), cancel.clone()).await?;
     let loaded = server.content().get();
     report::content(&loaded.problems, Detail::Counted);
@@ -76,6 +82,7 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
         let follower = tokens::follow(
             folder.tokens(),
             collector.clone(),
+            offered,
             health.clone(),
             edges.cancel.clone(),
         );
@@ -233,13 +240,13 @@ async fn mistakes_of_outputs(outputs: &[Output]) -> Result<Vec<String>> {
 /// Tells what would run, and all that is wrong: the `mistakes` that are known, and what only a try shows.
 async fn check(
     options: &ServeOptions,
-    inputs: &[InputOptions],
+    serve: &AppOptions,
     mut mistakes: Vec<String>,
 ) -> Result<ExitCode> {
     if let Err(error) = tls::check(&options.file) {
         mistakes.push(report::chain(error.as_ref()));
     }
-    for input in inputs {
+    for input in &serve.inputs {
         match spilltrail_app::standing_of(input).await {
             Err(reason) => mistakes.push(format!("input `{}`: {reason}", input.name)),
             Ok(Some(standing)) if standing.redrive.is_none() => report::line(format_args!(
@@ -253,9 +260,9 @@ async fn check(
     for mistake in &mistakes {
         report::line(format_args!("error: {mistake}"));
     }
-    let content = Content::load(&options.content.of_server())?;
+    let content = Content::load(&serve.content)?;
     report::content(&content.problems, Detail::Full);
-    let plan = spilltrail_app::schedules_of(&content, &options.serve()?)?;
+    let plan = spilltrail_app::schedules_of(&content, serve)?;
     for (name, reason) in &plan.left_out {
         report::line(format_args!("note: {name} does not run: {reason}"));
     }
