@@ -12,9 +12,9 @@ use deltalake_core::kernel::{DataType as DeltaType, StructField};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
 use spilltrail_event::stored::{self, LEADS};
@@ -195,6 +195,10 @@ pub(super) fn properties() -> WriterProperties {
     let text = || ColumnPath::from(stored::RAW);
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        // Pages of version 2: those of version 1 copy all values once more before they are compressed.
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        // What has no dictionary stands as it is, as in version 1: the text is what a search reads most.
+        .set_encoding(Encoding::PLAIN)
         .set_created_by(concat!("spilltrail ", env!("CARGO_PKG_VERSION")).to_owned())
         // Texts and ids differ: a dictionary of them would be as large as they are. In large pages, the
         // compressor sees more of what texts have in common.
