@@ -112,6 +112,7 @@ impl OfDay {
                 let listed = &details.listed;
                 let triage = &listed.triage;
                 for (name, value) in [
+                    ("priority", listed.priority.name()),
                     ("urgency", listed.urgency.name()),
                     ("status", &*triage.status.number().to_string()),
                     ("status_label", triage.status.label()),

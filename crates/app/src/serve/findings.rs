@@ -8,13 +8,18 @@ use spilltrail_schedule::{Throttle, ThrottleKey};
 use spilltrail_search::rows::json;
 use spilltrail_store::{FindingRecord, Level, RiskRecord};
 
+use super::priority::Priorities;
 use crate::hash;
 
 /// Returns the record of a finding, which an entry of the allow-list may hide.
 ///
 /// Its hash is that of what it says: not of the run that found it, nor of the events behind it, of which
 /// copies may arrive later.
-pub(super) fn record(finding: &Finding, suppressed_by: Option<i64>) -> FindingRecord {
+pub(super) fn record(
+    finding: &Finding,
+    priorities: &Priorities,
+    suppressed_by: Option<i64>,
+) -> FindingRecord {
     let body = serde_json::to_string(finding).expect("a finding can be written");
     let said = (
         SCHEMA_VERSION,
@@ -55,7 +60,7 @@ pub(super) fn record(finding: &Finding, suppressed_by: Option<i64>) -> FindingRe
         entity: finding.risk_objects.first().map(|object| object.value.clone()),
         score: finding.risk_score.map(f64::from),
         severity: severity.unwrap_or_default(),
-        priority: Level::Unknown,
+        priority: priorities.of(&finding.result, &finding.risk_objects),
         suppressed_by,
         hash: hash::of(&said),
         body,

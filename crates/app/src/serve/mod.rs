@@ -16,6 +16,7 @@ mod journal;
 mod mover;
 mod options;
 mod outputs;
+mod priority;
 mod queued;
 mod reload;
 mod runner;
@@ -46,6 +47,7 @@ pub use folder::DataFolder;
 pub use inputs::InputOptions;
 pub use journal::{AUDIT, INTERNAL, Journal};
 pub use options::{Retention, ServeOptions};
+pub use priority::PriorityEntry;
 pub use queued::standing_of;
 pub use reload::CurrentContent;
 pub use schedules::schedule_spec;
@@ -56,6 +58,7 @@ use crate::error::AppError;
 use journal::Journaled;
 use mover::Mover;
 use outputs::Outputs;
+use priority::Priorities;
 use runner::{Loaded, Runner};
 use scheduler::Scheduler;
 use schedules::Schedules;
@@ -111,7 +114,9 @@ impl Server {
         let store = Arc::new(Mutex::new(store));
         let journal = Journal::new(wal.clone());
         let sink = Arc::new(Journaled { journal, sink });
-        let runner = Arc::new(Runner { options, folder, store, wal, sink, cancel });
+        let priorities = Arc::new(Priorities::new(&options.priorities));
+        let runner = Runner { options, priorities, folder, store, wal, sink, cancel };
+        let runner = Arc::new(runner);
         Ok(Self { runner, table, loaded, content })
     }
 

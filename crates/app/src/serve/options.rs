@@ -8,6 +8,7 @@ use spilltrail_deliver::Output;
 use spilltrail_schedule::{Limits, Moment};
 
 use super::inputs::InputOptions;
+use super::priority::PriorityEntry;
 use crate::allow::AllowEntry;
 use crate::lake::TEXT_SOURCETYPE;
 use crate::options::ContentOptions;
@@ -26,6 +27,8 @@ pub struct ServeOptions {
     pub zone: String,
     /// Findings that are counted and not raised.
     pub allow: Vec<AllowEntry>,
+    /// What matters more, or less, than the rest.
+    pub priorities: Vec<PriorityEntry>,
     /// How long events are kept.
     pub retention: Retention,
     /// How far runs that were missed are caught up with.

@@ -21,6 +21,7 @@ use super::events::{ServeEvent, ServeSink};
 use super::findings;
 use super::folder::DataFolder;
 use super::options::ServeOptions;
+use super::priority::Priorities;
 use super::schedules::{Schedules, What};
 use crate::content::Content;
 use crate::error::{AppError, blocking};
@@ -38,6 +39,7 @@ use crate::unread::{Unread, UnreadKind};
 #[derive(Debug)]
 pub(super) struct Runner {
     pub(super) options: ServeOptions,
+    pub(super) priorities: Arc<Priorities>,
     pub(super) folder: DataFolder,
     pub(super) store: Arc<Mutex<Store>>,
     pub(super) wal: Arc<Wal>,
@@ -293,6 +295,7 @@ impl Runner {
             took: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             cost: None,
         };
+        let priorities = self.priorities.clone();
         let stored = move |store: &mut Store| {
             let reader = store.reader();
             let attempt = reader.next_attempt(&id, nominal)?;
@@ -326,7 +329,7 @@ impl Runner {
                 .zip(hidden)
                 .zip(held)
                 .filter(|(_, held)| !held)
-                .map(|((finding, hidden), _)| findings::record(finding, hidden))
+                .map(|((finding, hidden), _)| findings::record(finding, &priorities, hidden))
                 .collect();
             if is_partial && status.has_findings() {
                 let known: BTreeSet<String> =

@@ -13,7 +13,9 @@ use spilltrail_content::BuiltinPack;
 use spilltrail_lake::{BatchBuilder, Commit, Compaction, Event, Origin, move_batches};
 use spilltrail_schedule::Limits;
 use spilltrail_source::S3Options;
-use spilltrail_store::{DeliveryFilter, Desk, Override, Status, StoreError, StoreReader};
+use spilltrail_store::{
+    DeliveryFilter, Desk, Level, Listed, Override, Status, StoreError, StoreReader,
+};
 
 use super::*;
 use crate::lake::MovedRows;
@@ -277,6 +279,32 @@ fn detections_run_on_the_sourcetypes_that_come_in() {
         let SchedulePlan { scheduled, left_out } = schedules_of(&content, &options).unwrap();
         assert_eq!((scheduled, left_out.len()), if runs { (1, 0) } else { (0, 1) }, "{asked}");
     }
+}
+
+/// The urgency of a finding follows from the severity of its detection and the priority of its entity.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_matters_more_is_more_urgent() {
+    let folder = tempfile::tempdir().unwrap();
+    let detections = folder.path().join("content/detections");
+    fs::create_dir_all(&detections).unwrap();
+    fs::write(detections.join("keys_made.yml"), DETECTION).unwrap();
+    let critical = PriorityEntry { entities: vec!["B*".to_owned()], priority: Level::Critical };
+    let options = ServeOptions { priorities: vec![critical], ..options(folder.path()) };
+    let mut simulation = Simulation::with(folder, options, START).await;
+    for user in ["ann", "bob"] {
+        simulation.arrive(user, &[START.plus(60)]).await;
+    }
+    simulation.move_all().await;
+    simulation.scheduler.tick(START.plus(2 * HOUR)).await.unwrap();
+    let line = |one: &spilltrail_store::Counted| {
+        let details = simulation.store().finding(&one.finding.finding.id).unwrap().unwrap();
+        let Listed { entity, severity, priority, urgency, .. } = details.listed;
+        let levels = [severity, priority, urgency].map(Level::name).join(" ");
+        format!("{} {levels}", entity.unwrap_or_default())
+    };
+    let found: BTreeSet<String> = simulation.counted().iter().map(line).collect();
+    let expected = ["ann medium unknown low", "bob medium critical high"];
+    assert_eq!(found, expected.map(str::to_owned).into());
 }
 
 /// Whatever the pace of the clock and how often the server is away, each hour is looked at once.

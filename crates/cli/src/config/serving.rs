@@ -5,10 +5,12 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use spilltrail_app as app;
 use spilltrail_deliver::Output;
 use spilltrail_source::S3Options;
+use spilltrail_store::Level;
 use toml::Spanned;
 
 use crate::arguments::{Listen, ServeOptions, listen};
@@ -55,6 +57,9 @@ pub(crate) struct ServeKeys {
     /// Logs that are looked at again and again.
     #[serde(default)]
     input: Vec<InputKeys>,
+    /// What matters more, or less, than the rest.
+    #[serde(default)]
+    priority: Vec<PriorityKeys>,
     /// Where findings go.
     #[serde(default)]
     pub(crate) output: Vec<Output>,
@@ -125,6 +130,50 @@ impl InputKeys {
     }
 }
 
+/// A table `[[serve.priority]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriorityKeys {
+    /// Names of identities and hosts, and addresses; `*` stands for any text.
+    #[serde(deserialize_with = "some_names")]
+    entities: Vec<String>,
+    /// Their priority.
+    priority: PriorityKey,
+}
+
+/// Reads names: at least one, and none of them empty.
+fn some_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    if names.is_empty() || names.iter().any(|name| name.trim().is_empty()) {
+        return Err(D::Error::custom("expected names, such as `[\"admin-*\", \"10.0.0.0/8\"]`"));
+    }
+    Ok(names)
+}
+
+/// A priority, as it is written.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum PriorityKey {
+    Informational,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl PriorityKeys {
+    fn entry(&self) -> app::PriorityEntry {
+        let priority = match self.priority {
+            PriorityKey::Informational => Level::Informational,
+            PriorityKey::Low => Level::Low,
+            PriorityKey::Medium => Level::Medium,
+            PriorityKey::High => Level::High,
+            PriorityKey::Critical => Level::Critical,
+        };
+        app::PriorityEntry { entities: self.entities.clone(), priority }
+    }
+}
+
 /// An address to listen on, as it is written.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
@@ -165,6 +214,11 @@ impl ServeKeys {
     /// Returns the logs that are looked at again and again.
     pub(crate) fn inputs(&self) -> Vec<app::InputOptions> {
         self.input.iter().map(InputKeys::options).collect()
+    }
+
+    /// Returns what matters more, or less, than the rest.
+    pub(crate) fn priorities(&self) -> Vec<app::PriorityEntry> {
+        self.priority.iter().map(PriorityKeys::entry).collect()
     }
 
     /// Fills in what no flag sets.

@@ -9,7 +9,8 @@ use spilltrail_diagnostic::visible;
 use spilltrail_event::Value;
 use spilltrail_search::rows::Row;
 use spilltrail_store::{
-    Change, Details, Filter, FindingState, Listed, Span, StoreReader, Suppressed, TriageStatus,
+    Change, Details, Filter, FindingState, Level, Listed, Span, StoreReader, Suppressed,
+    TriageStatus,
 };
 
 use super::{desk, moment, now, optional, reader, row, shown, shown_seconds, who};
@@ -236,7 +237,9 @@ fn described(details: &Details) -> String {
     let of_body = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
     fact("title", &listed.title);
     fact("id", &listed.id);
-    fact("urgency", &format!("{} (severity {})", listed.urgency.name(), listed.severity.name()));
+    let [urgency, severity, priority] =
+        [listed.urgency, listed.severity, listed.priority].map(Level::name);
+    fact("urgency", &format!("{urgency} (severity {severity}, priority {priority})"));
     let owner = listed.triage.owner.as_deref().unwrap_or("nobody");
     fact("status", &format!("{}, owner: {owner}", listed.triage.status.label()));
     fact("disposition", listed.triage.disposition.label());

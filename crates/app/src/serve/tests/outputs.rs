@@ -25,6 +25,7 @@ impl Files {
         let runner = &self.simulation.server.runner;
         let options = ServeOptions { outputs: self.outputs.clone(), ..runner.options.clone() };
         let runner = Arc::new(Runner {
+            priorities: Arc::default(),
             options,
             folder: runner.folder.clone(),
             store: runner.store.clone(),
