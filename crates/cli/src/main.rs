@@ -48,7 +48,7 @@ use clap::Parser;
 use spilltrail_app::AppError;
 use spilltrail_search::stack;
 
-use arguments::{Arguments, Command, DetectionsCommand};
+use arguments::{AllowCommand, Arguments, Command, DetectionsCommand};
 use config::Settings;
 use output::CANNOT_WRITE;
 
@@ -135,7 +135,12 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Token(command) => settings.apply_to_data(command.data_mut()),
         Command::Findings(command) => settings.apply_to_data(command.data_mut()),
         Command::Risk(options) => settings.apply_to_data(&mut options.data),
-        Command::Allow(command) => settings.apply_to_data(command.data_mut()),
+        Command::Allow(command) => {
+            settings.apply_to_data(command.data_mut());
+            if let AllowCommand::Add(options) = command {
+                settings.apply_to_content(&mut options.content);
+            }
+        }
         Command::Backup(options) => settings.apply_to_data(&mut options.data),
         Command::Restore(options) => settings.apply_to_data(&mut options.data),
         Command::Index(options) => settings.apply_to_data(&mut options.data),

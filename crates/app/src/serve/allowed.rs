@@ -3,9 +3,27 @@
 use jiff::tz::TimeZone;
 use spilltrail_detect::Finding;
 use spilltrail_schedule::Moment;
-use spilltrail_store::AllowEntry as StoredEntry;
+use spilltrail_store::{AllowEntry as StoredEntry, AllowRule};
 
 use crate::allow::{AllowEntry, AllowList, AllowedValues};
+
+/// Returns an entry as hunts have them, but for its end.
+#[must_use]
+pub fn entry_of(id: i64, rule: AllowRule) -> AllowEntry {
+    let values = match rule.value.parse() {
+        Ok(network) => AllowedValues::Network(network),
+        Err(_) => AllowedValues::Pattern(rule.value),
+    };
+    AllowEntry {
+        detection: rule.detection,
+        field: rule.field,
+        values,
+        owner: rule.owner,
+        reason: rule.reason,
+        expires: None,
+        origin: format!("entry {id}"),
+    }
+}
 
 /// The entries that hide findings now, each with what it hid.
 pub(super) struct Allowed(Vec<(i64, AllowList, u64)>);
@@ -16,21 +34,8 @@ impl Allowed {
         let active = entries.into_iter().filter(|entry| entry.is_active(now));
         let lists = active.map(|entry| {
             let StoredEntry { id, rule, .. } = entry;
-            let values = match rule.value.parse() {
-                Ok(network) => AllowedValues::Network(network),
-                Err(_) => AllowedValues::Pattern(rule.value),
-            };
-            let entry = AllowEntry {
-                detection: rule.detection,
-                field: rule.field,
-                values,
-                owner: rule.owner,
-                reason: rule.reason,
-                // Whether it is over is decided above, to the second.
-                expires: None,
-                origin: format!("entry {id}"),
-            };
-            (id, AllowList::new(&[entry], now.0 as f64, &TimeZone::UTC), 0)
+            // Whether it is over is decided above, to the second.
+            (id, AllowList::new(&[entry_of(id, rule)], now.0 as f64, &TimeZone::UTC), 0)
         });
         Self(lists.collect())
     }

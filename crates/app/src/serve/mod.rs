@@ -41,6 +41,7 @@ use spilltrail_store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use allowed::entry_of as allow_entry_of;
 pub use backup::{Copied, copy_data};
 pub use events::{Delivered, ServeEvent, ServeSink};
 pub use folder::DataFolder;

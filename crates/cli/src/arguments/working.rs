@@ -312,6 +312,8 @@ pub(crate) struct AllowAddOptions {
     pub(crate) owner: Option<String>,
     #[command(flatten)]
     pub(crate) data: DataOptions,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
 }
 
 #[derive(Debug, Args)]

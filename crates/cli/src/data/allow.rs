@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use spilltrail_app::Content;
 use spilltrail_event::Value;
 use spilltrail_search::rows::Row;
 use spilltrail_store::{AllowEntry, AllowRule};
 
 use super::{desk, moment, now, reader, row, shown, who};
 use crate::arguments::{AllowAddOptions, AllowCommand, AllowListOptions, AllowRemoveOptions};
-use crate::{report, table};
+use crate::hunt::allowed;
+use crate::report::{self, Detail};
+use crate::table;
 
 const COLUMNS: &[&str] = &[
     "id",
@@ -84,6 +87,10 @@ fn add(options: &AllowAddOptions) -> Result<ExitCode> {
     rule.check(now())?;
     let id = desk(&options.data.folder()?)?.add_allow(&rule, now())?;
     report::line(format_args!("note: entry {id} hides findings from the next run on"));
+    // Content that cannot be loaded is left to the commands that use it.
+    if let Ok(content) = Content::load(&options.content.of_server()) {
+        allowed::doubts(&[spilltrail_app::allow_entry_of(id, rule)], &content, Detail::Full);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -159,6 +159,28 @@ fn a_second_server_is_refused_and_a_lake_of_one_cannot_be_ingested_into() {
     assert_eq!(ingested.status, 2, "{}", ingested.err);
 }
 
+/// An entry of the allow-list that can hide nothing is told when it is added.
+#[test]
+fn what_an_entry_cannot_hide_is_told() {
+    const DATASYNC: &str = "AWS Exfiltration via DataSync Task";
+    let fixture = Fixture::new();
+    let mut served = Served::start(&fixture, &[]);
+    served.hec();
+    for (detection, field, doubted) in [
+        (DATASYNC, "user_arn", None),
+        ("AWS Exfil*", "user_arn", None),
+        ("AWS Exfiltration via DataSink Task", "user_arn", Some("there is no detection")),
+        (DATASYNC, "usr_arn", Some("did you mean `user_arn`?")),
+    ] {
+        let entry =
+            ["--detection", detection, "--field", field, "--value", "x", "--reason", "a test"];
+        let run = fixture.run_builtin(&[&["allow", "add", "--data", "data"][..], &entry].concat());
+        assert_eq!(run.status, 0, "{}", run.err);
+        assert_eq!(run.err.contains("warning: entry"), doubted.is_some(), "{}", run.err);
+        assert!(run.err.contains(doubted.unwrap_or("hides findings")), "{}", run.err);
+    }
+}
+
 #[test]
 fn commands_say_what_is_missing() {
     let fixture = Fixture::empty();
