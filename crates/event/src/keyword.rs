@@ -4,6 +4,7 @@
 //! a term therefore matches only between breakers (segmenters.conf; "Use CASE and TERM to match
 //! phrases" in the Search Manual).
 
+use memchr::memchr2_iter;
 use serde::{Deserialize, Serialize};
 
 use crate::pattern::CaseRule;
@@ -19,6 +20,7 @@ pub enum KeywordKind {
 
 /// A term to find in `_raw`; `*` matches any run of characters without a major breaker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Term", into = "Term")]
 pub struct Keyword {
     /// The term, without its quotes.
     pub text: String,
@@ -26,7 +28,75 @@ pub struct Keyword {
     pub kind: KeywordKind,
     /// Whether case is significant.
     pub case: CaseRule,
+    /// The text as it is compared, from its first byte on that is no `*`. If it is empty, the term is in
+    /// every text.
     folded: Vec<u8>,
+    /// Whether the term begins with `*`.
+    open_start: bool,
+    /// The part of `folded` before its first `*`.
+    first: Literal,
+    /// The longest part of `folded` without `*`.
+    longest: Literal,
+}
+
+/// A keyword as it is written.
+#[derive(Serialize, Deserialize)]
+struct Term {
+    text: String,
+    kind: KeywordKind,
+    case: CaseRule,
+}
+
+impl From<Term> for Keyword {
+    fn from(Term { text, kind, case }: Term) -> Self {
+        Self::new(text, kind, case)
+    }
+}
+
+impl From<Keyword> for Term {
+    fn from(Keyword { text, kind, case, .. }: Keyword) -> Self {
+        Self { text, kind, case }
+    }
+}
+
+/// Bytes that stand in a text as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Literal {
+    bytes: Vec<u8>,
+    /// The place of the byte that texts have least often.
+    rare: usize,
+}
+
+/// The bytes that log texts have most, most frequent first. It is better to look for others.
+const FREQUENT: &[u8] = b"e\"asrtnoic:,1d0m2-l3u4p5g.6789/bhAfvySwIECkRUTPDNMx";
+
+impl Literal {
+    fn new(bytes: &[u8]) -> Self {
+        let often = |byte: u8| FREQUENT.iter().position(|one| *one == byte);
+        // One that is not among them is the rarest.
+        let rarity = |place: &usize| often(bytes[*place]).unwrap_or(FREQUENT.len());
+        let rare = (0..bytes.len()).max_by_key(rarity).unwrap_or_default();
+        Self { bytes: bytes.to_vec(), rare }
+    }
+
+    /// Returns where it stands in a text, in the case of `case`.
+    fn places<'t>(&'t self, text: &'t [u8], case: CaseRule) -> impl Iterator<Item = usize> {
+        let (bytes, rare) = (self.bytes.as_slice(), self.rare);
+        let byte = bytes.get(rare).copied().unwrap_or_default();
+        let other = match case {
+            CaseRule::Ignore => byte.to_ascii_uppercase(),
+            CaseRule::Exact => byte,
+        };
+        memchr2_iter(byte, other, text).filter_map(move |at| {
+            let start = at.checked_sub(rare)?;
+            let found = text.get(start..start + bytes.len())?;
+            let is_same = match case {
+                CaseRule::Ignore => found.eq_ignore_ascii_case(bytes),
+                CaseRule::Exact => found == bytes,
+            };
+            is_same.then_some(start)
+        })
+    }
 }
 
 fn is_major(byte: u8) -> bool {
@@ -65,39 +135,55 @@ impl Keyword {
     pub fn new(text: impl Into<String>, kind: KeywordKind, case: CaseRule) -> Self {
         let text = text.into();
         let folded = match case {
-            CaseRule::Ignore => text.to_lowercase().into_bytes(),
-            CaseRule::Exact => text.clone().into_bytes(),
+            CaseRule::Ignore => text.to_lowercase(),
+            CaseRule::Exact => text.clone(),
         };
-        Self { text, kind, case, folded }
+        let closed = folded.trim_start_matches('*');
+        let open_start = closed.len() < folded.len();
+        let literals = || closed.as_bytes().split(|byte| *byte == b'*');
+        let first = Literal::new(literals().next().unwrap_or_default());
+        let longest = Literal::new(literals().max_by_key(|part| part.len()).unwrap_or_default());
+        Self { kind, case, folded: closed.into(), open_start, first, longest, text }
     }
 
     /// Returns true if the term occurs in the event's text.
     #[must_use]
     pub fn matches(&self, raw: &str) -> bool {
-        if self.folded.iter().all(|b| *b == b'*') {
+        if self.folded.is_empty() {
             return true;
         }
-        let lowered;
-        let raw = match self.case {
-            CaseRule::Ignore => {
-                lowered = raw.to_lowercase();
-                lowered.as_bytes()
-            }
-            CaseRule::Exact => raw.as_bytes(),
-        };
-        let open_start = self.folded.first() == Some(&b'*');
-        (0..raw.len())
-            .filter(|at| {
-                open_start || *at == 0 || self.bounds(raw[at - 1]) || self.bounds(raw[*at])
-            })
-            .any(|at| self.matches_at(raw, at))
+        match self.case {
+            CaseRule::Ignore if raw.is_ascii() => self.is_in(raw.as_bytes(), CaseRule::Ignore),
+            // Other letters may become longer or shorter, or ASCII.
+            CaseRule::Ignore => self.is_in(raw.to_lowercase().as_bytes(), CaseRule::Exact),
+            CaseRule::Exact => self.is_in(raw.as_bytes(), CaseRule::Exact),
+        }
+    }
+
+    /// Returns true if the term is in a text, in the case of `case`.
+    ///
+    /// A term that begins with `*` matches from where its first literal stands: `*` stands for nothing there.
+    fn is_in(&self, raw: &[u8], case: CaseRule) -> bool {
+        let may_be = self.first == self.longest || self.longest.places(raw, case).next().is_some();
+        may_be
+            && self
+                .first
+                .places(raw, case)
+                .filter(|at| {
+                    self.open_start || *at == 0 || self.bounds(raw[at - 1]) || self.bounds(raw[*at])
+                })
+                .any(|at| self.matches_at(raw, at, case))
     }
 
     fn bounds(&self, byte: u8) -> bool {
         is_major(byte) || (self.kind == KeywordKind::Plain && is_minor(byte))
     }
 
-    fn matches_at(&self, raw: &[u8], start: usize) -> bool {
+    fn matches_at(&self, raw: &[u8], start: usize, case: CaseRule) -> bool {
+        let fold = |byte: u8| match case {
+            CaseRule::Ignore => byte.to_ascii_lowercase(),
+            CaseRule::Exact => byte,
+        };
         let (mut p, mut t) = (0, start);
         let mut retry: Option<(usize, usize)> = None;
         loop {
@@ -114,7 +200,7 @@ impl Keyword {
                 retry = Some((p + 1, t));
                 p += 1;
                 continue;
-            } else if t < raw.len() && self.folded[p] == raw[t] {
+            } else if t < raw.len() && self.folded[p] == fold(raw[t]) {
                 p += 1;
                 t += 1;
                 continue;
@@ -161,6 +247,8 @@ pub fn has_major_breaker(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -204,5 +292,62 @@ mod tests {
         ] {
             assert_eq!(terms_after(prefix, raw), expected, "{prefix}");
         }
+    }
+
+    /// Returns true if a pattern matches a text from its beginning on, and ends at a breaker: the rule, tried
+    /// letter by letter. `last` is the letter of the match before it.
+    fn goes_on(pattern: &[u8], text: &[u8], last: Option<u8>, bounds: &dyn Fn(u8) -> bool) -> bool {
+        match pattern.split_first() {
+            None => text.first().is_none_or(|byte| bounds(*byte)) || last.is_some_and(bounds),
+            Some((b'*', rest)) => {
+                rest.iter().all(|byte| *byte == b'*')
+                    || goes_on(rest, text, last, bounds)
+                    || text.split_first().is_some_and(|(byte, more)| {
+                        !is_major(*byte) && goes_on(pattern, more, Some(*byte), bounds)
+                    })
+            }
+            Some((byte, rest)) => text.split_first().is_some_and(|(found, more)| {
+                found == byte && goes_on(rest, more, Some(*found), bounds)
+            }),
+        }
+    }
+
+    fn by_the_rule(keyword: &Keyword, raw: &str) -> bool {
+        let lower = |text: &str| match keyword.case {
+            CaseRule::Ignore => text.to_lowercase().into_bytes(),
+            CaseRule::Exact => text.as_bytes().to_vec(),
+        };
+        let (pattern, raw) = (lower(&keyword.text), lower(raw));
+        let bounds = |byte: u8| keyword.bounds(byte);
+        pattern.iter().all(|byte| *byte == b'*')
+            || (0..raw.len()).any(|at| {
+                let is_start =
+                    pattern[0] == b'*' || at == 0 || bounds(raw[at - 1]) || bounds(raw[at]);
+                is_start && goes_on(&pattern, &raw[at..], None, &bounds)
+            })
+    }
+
+    proptest! {
+        /// Whatever is found by its rarest byte is found by trying each place, and the other way round.
+        #[test]
+        fn terms_are_found_where_the_rule_finds_them(
+            text in "[aB.*\" \u{212A}kİ]{0,5}",
+            raw in "[abAB. \"\u{212A}kKİi-]{0,12}",
+            is_plain in any::<bool>(),
+            is_exact in any::<bool>(),
+        ) {
+            let kind = if is_plain { KeywordKind::Plain } else { KeywordKind::Term };
+            let case = if is_exact { CaseRule::Exact } else { CaseRule::Ignore };
+            let keyword = Keyword::new(text, kind, case);
+            prop_assert_eq!(keyword.matches(&raw), by_the_rule(&keyword, &raw));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let keyword = Keyword::new("*Get*Object", KeywordKind::Term, CaseRule::Ignore);
+        let written = serde_json::to_string(&keyword).unwrap();
+        assert_eq!(written, r#"{"text":"*Get*Object","kind":"Term","case":"Ignore"}"#);
+        assert_eq!(serde_json::from_str::<Keyword>(&written).unwrap(), keyword);
     }
 }
