@@ -1,22 +1,15 @@
 //! Finds words that an event must contain for a predicate to hold.
 //!
-//! A needle never excludes a matching event. Only equality comparisons with members of the JSON
-//! text give needles, and only by characters that JSON never has to escape; an event with a `\u`
+//! A needle never excludes a matching event. Only terms, and equality comparisons with members of the
+//! JSON text, give needles, and only by characters that JSON never has to escape; an event with a `\u`
 //! escape or a non-ASCII character is never excluded.
 
 use memchr::memmem;
-use spilltrail_event::{Comparison, Pattern, Predicate};
+use spilltrail_event::{CaseRule, Comparison, Needle, Predicate};
 
-/// A piece of text, found without regard to case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Needle {
-    /// The text in lowercase.
-    text: Vec<u8>,
-    /// The index of its rarest character, which `lower` and `upper` hold in both cases.
-    rare_at: usize,
-    lower: u8,
-    upper: u8,
-}
+use crate::cloudtrail::{Profile, Rule, derived_field};
+use crate::event_view::BUILTINS;
+use crate::record::Format;
 
 /// Needles of which a matching event contains at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,36 +20,18 @@ const MOST: usize = 6;
 /// The minimum length of a needle; nearly every event contains shorter ones.
 const SHORTEST: usize = 4;
 
-/// Characters of CloudTrail's text, roughly from the rarest to the most common.
-const RARITY: &[u8] = b"zqjxkwvyfhbg97634851_2p0ulmdc-n:osriate.";
-
-impl Needle {
-    fn new(text: &str) -> Option<Self> {
-        let text = text.to_ascii_lowercase().into_bytes();
-        let rank = |byte: &u8| RARITY.iter().position(|rare| rare == byte).unwrap_or(RARITY.len());
-        let rare_at = (0..text.len()).min_by_key(|at| rank(&text[*at]))?;
-        let lower = text[rare_at];
-        Some(Self { rare_at, lower, upper: lower.to_ascii_uppercase(), text })
-    }
-
-    fn is_in(&self, record: &[u8]) -> bool {
-        memchr::memchr2_iter(self.lower, self.upper, record).any(|at| {
-            at.checked_sub(self.rare_at)
-                .and_then(|start| record.get(start..start + self.text.len()))
-                .is_some_and(|found| found.eq_ignore_ascii_case(&self.text))
-        })
-    }
-}
-
 impl Needles {
     /// Returns the needles of a predicate, or `None` if events without any known word may match.
     ///
     /// `is_member` returns true for fields whose values appear in the event's text.
-    pub(crate) fn of(predicate: &Predicate, is_member: &dyn Fn(&str) -> bool) -> Option<Self> {
+    fn of(predicate: &Predicate, is_member: &dyn Fn(&str) -> bool) -> Option<Self> {
         match predicate {
-            Predicate::Compare { field, op: Comparison::Eq, value } if is_member(field) => {
-                literal(value).map(|needle| Self(vec![needle]))
+            Predicate::Compare { field, op: Comparison::Eq, value }
+                if is_member(field) && value.block.is_none() =>
+            {
+                literal(&value.text).map(|needle| Self(vec![needle]))
             }
+            Predicate::Keyword(keyword) => literal(&keyword.text).map(|needle| Self(vec![needle])),
             Predicate::And(parts) => parts
                 .iter()
                 .filter_map(|part| Self::of(part, is_member))
@@ -72,12 +47,24 @@ impl Needles {
         }
     }
 
-    /// Returns the needles of several predicates together, or `None` if one of them has none or
-    /// there are too many.
-    pub(crate) fn any(all: impl Iterator<Item = Option<Self>>) -> Option<Self> {
+    /// Returns the needles of several predicates on events of a format together, or `None` if one of them
+    /// has none or there are too many.
+    pub(crate) fn of_all<'p>(
+        predicates: impl IntoIterator<Item = &'p Predicate>,
+        format: Format,
+        profile: Profile,
+    ) -> Option<Self> {
+        let is_member = |name: &str| {
+            let is_builtin = BUILTINS.iter().any(|(builtin, _)| *builtin == name);
+            let derived = (format == Format::CloudTrail).then(|| derived_field(name, profile));
+            match derived.flatten() {
+                Some(field) => matches!(field.rule, Rule::Alias(_)),
+                None => !is_builtin,
+            }
+        };
         let mut needles = Vec::new();
-        for one in all {
-            for needle in one?.0 {
+        for predicate in predicates {
+            for needle in Self::of(predicate, &is_member)?.0 {
                 if !needles.contains(&needle) {
                     needles.push(needle);
                 }
@@ -88,35 +75,30 @@ impl Needles {
 
     /// Returns the words in lowercase.
     pub(crate) fn words(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|needle| String::from_utf8_lossy(&needle.text).into_owned())
+        self.0.iter().map(|needle| String::from_utf8_lossy(needle.bytes()).into_owned())
     }
 
     /// Returns false if the event cannot match.
     pub(crate) fn may_match(&self, record: &str) -> bool {
         let bytes = record.as_bytes();
-        self.0.iter().any(|needle| needle.is_in(bytes))
+        self.0.iter().any(|needle| needle.is_in(bytes, CaseRule::Ignore))
             || !bytes.is_ascii()
             || memmem::find(bytes, b"\\u").is_some()
     }
 }
 
 /// Returns the longest piece of a pattern that appears unchanged in the text of a matching event.
-fn literal(pattern: &Pattern) -> Option<Needle> {
-    if pattern.block.is_some() {
-        return None;
-    }
+fn literal(pattern: &str) -> Option<Needle> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_');
-    let piece = pattern.text.split(|c| !is_plain(c)).max_by_key(|piece| piece.len())?;
-    if piece.len() < SHORTEST {
-        return None;
-    }
-    Needle::new(piece)
+    let piece = pattern.split(|c| !is_plain(c)).max_by_key(|piece| piece.len())?;
+    (piece.len() >= SHORTEST).then(|| Needle::new(piece.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
 mod tests {
+    use spilltrail_event::{Keyword, KeywordKind, Pattern};
+
     use super::*;
-    use spilltrail_event::CaseRule;
 
     fn equals(field: &str, value: &str) -> Predicate {
         Predicate::Compare {
@@ -128,6 +110,8 @@ mod tests {
 
     #[test]
     fn what_is_ruled_out() {
+        let term =
+            |text: &str, case| Predicate::Keyword(Keyword::new(text, KeywordKind::Plain, case));
         let either = Predicate::Or(vec![equals("eventName", "GetObject"), equals("a", "*Task/x*")]);
         for (predicate, record, may) in [
             (equals("eventName", "CreateTask"), r#"{"eventName":"createTASK"}"#, Some(true)),
@@ -137,6 +121,9 @@ mod tests {
             (either.clone(), r#"{"a":"my task"}"#, Some(true)),
             (either.clone(), r#"{"a":"mine"}"#, Some(false)),
             (Predicate::And(vec![either, Predicate::All]), r#"{"a":"mine"}"#, Some(false)),
+            (term("*a \"Create*Task", CaseRule::Exact), r#"{"a":"a CREATE"}"#, Some(true)),
+            (term("*a \"Create*Task", CaseRule::Exact), r#"{"a":"a Task"}"#, Some(false)),
+            (term("aé*b", CaseRule::Ignore), "{}", None),
             (equals("a", "*"), "{}", None),
             (equals("user", "somebody"), "{}", None),
             (equals("a", "10.0.0.0/8"), "{}", None),

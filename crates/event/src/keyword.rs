@@ -4,9 +4,9 @@
 //! a term therefore matches only between breakers (segmenters.conf; "Use CASE and TERM to match
 //! phrases" in the Search Manual).
 
-use memchr::memchr2_iter;
 use serde::{Deserialize, Serialize};
 
+use crate::needle::Needle;
 use crate::pattern::CaseRule;
 
 /// The notation of a term.
@@ -34,9 +34,9 @@ pub struct Keyword {
     /// Whether the term begins with `*`.
     open_start: bool,
     /// The part of `folded` before its first `*`.
-    first: Literal,
+    first: Needle,
     /// The longest part of `folded` without `*`.
-    longest: Literal,
+    longest: Needle,
 }
 
 /// A keyword as it is written.
@@ -56,46 +56,6 @@ impl From<Term> for Keyword {
 impl From<Keyword> for Term {
     fn from(Keyword { text, kind, case, .. }: Keyword) -> Self {
         Self { text, kind, case }
-    }
-}
-
-/// Bytes that stand in a text as they are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-struct Literal {
-    bytes: Vec<u8>,
-    /// The place of the byte that texts have least often.
-    rare: usize,
-}
-
-/// The bytes that log texts have most, most frequent first. It is better to look for others.
-const FREQUENT: &[u8] = b"e\"asrtnoic:,1d0m2-l3u4p5g.6789/bhAfvySwIECkRUTPDNMx";
-
-impl Literal {
-    fn new(bytes: &[u8]) -> Self {
-        let often = |byte: u8| FREQUENT.iter().position(|one| *one == byte);
-        // One that is not among them is the rarest.
-        let rarity = |place: &usize| often(bytes[*place]).unwrap_or(FREQUENT.len());
-        let rare = (0..bytes.len()).max_by_key(rarity).unwrap_or_default();
-        Self { bytes: bytes.to_vec(), rare }
-    }
-
-    /// Returns where it stands in a text, in the case of `case`.
-    fn places<'t>(&'t self, text: &'t [u8], case: CaseRule) -> impl Iterator<Item = usize> {
-        let (bytes, rare) = (self.bytes.as_slice(), self.rare);
-        let byte = bytes.get(rare).copied().unwrap_or_default();
-        let other = match case {
-            CaseRule::Ignore => byte.to_ascii_uppercase(),
-            CaseRule::Exact => byte,
-        };
-        memchr2_iter(byte, other, text).filter_map(move |at| {
-            let start = at.checked_sub(rare)?;
-            let found = text.get(start..start + bytes.len())?;
-            let is_same = match case {
-                CaseRule::Ignore => found.eq_ignore_ascii_case(bytes),
-                CaseRule::Exact => found == bytes,
-            };
-            is_same.then_some(start)
-        })
     }
 }
 
@@ -141,8 +101,8 @@ impl Keyword {
         let closed = folded.trim_start_matches('*');
         let open_start = closed.len() < folded.len();
         let literals = || closed.as_bytes().split(|byte| *byte == b'*');
-        let first = Literal::new(literals().next().unwrap_or_default());
-        let longest = Literal::new(literals().max_by_key(|part| part.len()).unwrap_or_default());
+        let first = Needle::new(literals().next().unwrap_or_default());
+        let longest = Needle::new(literals().max_by_key(|part| part.len()).unwrap_or_default());
         Self { kind, case, folded: closed.into(), open_start, first, longest, text }
     }
 
@@ -164,7 +124,7 @@ impl Keyword {
     ///
     /// A term that begins with `*` matches from where its first literal stands: `*` stands for nothing there.
     fn is_in(&self, raw: &[u8], case: CaseRule) -> bool {
-        let may_be = self.first == self.longest || self.longest.places(raw, case).next().is_some();
+        let may_be = self.first == self.longest || self.longest.is_in(raw, case);
         may_be
             && self
                 .first

@@ -7,6 +7,7 @@ pub mod exact;
 pub mod fields;
 mod keyword;
 mod lookups;
+mod needle;
 mod number;
 mod pattern;
 mod predicate;
@@ -18,6 +19,7 @@ mod values;
 
 pub use fields::{Demand, Field, Kind, ScanRequest};
 pub use keyword::{Keyword, KeywordKind, has_major_breaker, terms_after};
+pub use needle::Needle;
 pub use number::{compare_numbers, format_number, parse_number, significant_digits};
 pub use pattern::{CaseRule, Pattern, wildcard_capture, wildcard_match};
 pub use predicate::{Comparison, Known, Predicate, Record, TimeBounds, compare};

@@ -6,8 +6,8 @@ use spilltrail_event::{Kind, Known, ScanRequest};
 
 use super::condition::{Condition, Outcomes, Tests};
 use super::output::Repeats;
-use crate::cloudtrail::{Profile, Rule, Values, derived_field};
-use crate::event_view::{BUILTINS, Builtin, EventTime, EventView, FieldSet, FieldSource, Whole};
+use crate::cloudtrail::{Profile, Values};
+use crate::event_view::{Builtin, EventTime, EventView, FieldSet, FieldSource, Whole};
 use crate::given::GivenFields;
 use crate::needles::Needles;
 use crate::origin::Origin;
@@ -116,16 +116,8 @@ fn needles(
     format: Format,
     profile: Profile,
 ) -> Option<Needles> {
-    let is_member = |name: &str| {
-        let is_builtin = BUILTINS.iter().any(|(builtin, _)| *builtin == name);
-        let derived = (format == Format::CloudTrail).then(|| derived_field(name, profile));
-        match derived.flatten() {
-            Some(field) => matches!(field.rule, Rule::Alias(_)),
-            None => !is_builtin,
-        }
-    };
-    let all = places.iter().map(|place| Needles::of(&requests[*place].predicate, &is_member));
-    Needles::any(all)
+    let predicates = places.iter().map(|place| &requests[*place].predicate);
+    Needles::of_all(predicates, format, profile)
 }
 
 /// Reads one event of a class.

@@ -6,6 +6,7 @@ use spilltrail_event::{Predicate, fields};
 
 use crate::cloudtrail::{Profile, derived_field};
 use crate::event_view::{all_time_members, members_of};
+use crate::needles::Needles;
 use crate::record::Format;
 
 /// What is needed of events of one format.
@@ -58,6 +59,12 @@ impl Need {
     /// Adds all members.
     pub(crate) fn add_all_members(&mut self) {
         self.members = None;
+    }
+
+    /// Returns words of which the text of an event must contain at least one for a search to match; `None`
+    /// if there are none.
+    pub(super) fn needles(&self) -> Option<Needles> {
+        Needles::of_all(self.conditions.as_ref()?, self.format, self.profile)
     }
 
     /// Returns true if a field is the member of the same name.

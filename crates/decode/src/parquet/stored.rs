@@ -18,6 +18,7 @@ use super::need::Need;
 use super::prune::Group;
 use super::{Parquet, group_rows, guard, in_group, plain, reader_of};
 use crate::given::GivenFields;
+use crate::needles::Needles;
 use crate::origin::OwnOrigin;
 use crate::record::Format;
 use crate::report::{Damage, DamageKind};
@@ -80,6 +81,12 @@ struct Filter<'n> {
     horizon: f64,
 }
 
+/// What leaves events out by their texts.
+struct ByText {
+    needles: Option<Needles>,
+    horizon: f64,
+}
+
 /// A table of stored events.
 pub(crate) struct Stored<'a> {
     file: &'a Parquet,
@@ -118,8 +125,10 @@ impl Stored<'_> {
     /// counted alone.
     pub(crate) fn each(&self, need: &Need, horizon: f64, visit: Visit<'_>) -> ControlFlow<()> {
         let filter = self.filter(need, horizon);
+        let needles = need.needles().filter(|_| need.format.name() == stored::WITH_LEADS);
+        let by_text = ByText { needles, horizon };
         for (index, group) in self.file.metadata.row_groups().iter().enumerate() {
-            self.group(index, group, filter.as_ref(), visit)?;
+            self.group(index, group, filter.as_ref(), &by_text, visit)?;
         }
         ControlFlow::Continue(())
     }
@@ -154,6 +163,7 @@ impl Stored<'_> {
         index: usize,
         group: &RowGroupMetaData,
         filter: Option<&Filter<'_>>,
+        by_text: &ByText,
         visit: Visit<'_>,
     ) -> ControlFlow<()> {
         let offset = group.columns().first().map_or(0, |column| column.data_page_offset());
@@ -180,7 +190,7 @@ impl Stored<'_> {
         let mut left = group_rows(group).saturating_sub(chosen.passed.events);
         let read = self.read(group, &leaves, chosen.rows, &mut |batch, places| {
             left = left.saturating_sub(batch.num_rows() as u64);
-            flow = events(batch, places, self, (index, offset), visit);
+            flow = events(batch, places, self, by_text, (index, offset), visit);
             flow
         });
         flow?;
@@ -274,11 +284,7 @@ impl Stored<'_> {
                 let time = time_at(all_times, row);
                 let times = time.map(|time| widened(time, time));
                 let is_given = given.is_some_and(|given| given.is_valid(row));
-                let has_leads = formats
-                    .is_some_and(|f| value(f, row) == Some(stored::WITH_LEADS.as_bytes()))
-                    && kinds.is_none_or(|kinds| {
-                        value(kinds, row).is_none_or(|kind| kind == OWN_SOURCETYPE.as_bytes())
-                    });
+                let has_leads = has_leads(formats, kinds, row);
                 let may_match = if is_given {
                     filter.conditions.iter().any(|one| one.may_match(&|_| None, times))
                 } else {
@@ -289,12 +295,8 @@ impl Stored<'_> {
                         Some(range) if range.end == next => range.end += 1,
                         _ => rows.push(next..next + 1),
                     }
-                } else if time.is_some_and(|time| time as f64 / MICROS > filter.horizon) {
-                    let mut alone = Passed::default();
-                    alone.add(time);
-                    visit(StoredStep::Passed(alone))?;
                 } else {
-                    passed.add(time);
+                    passed.pass(time, filter.horizon, visit)?;
                 }
                 next += 1;
             }
@@ -406,11 +408,24 @@ fn is_shared(texts: Option<&BinaryViewArray>, row: usize, other: usize) -> bool 
     })
 }
 
-/// Passes on the events of a batch.
+/// Returns true if a row has the values of the columns of leads, if its event has them.
+fn has_leads(
+    formats: Option<&BinaryViewArray>,
+    sourcetypes: Option<&BinaryViewArray>,
+    row: usize,
+) -> bool {
+    let is_own = |kinds| value(kinds, row).is_none_or(|kind| kind == OWN_SOURCETYPE.as_bytes());
+    formats.is_some_and(|formats| value(formats, row) == Some(stored::WITH_LEADS.as_bytes()))
+        && sourcetypes.is_none_or(is_own)
+}
+
+/// Passes on the events of a batch, apart from those that no search can match by their texts: these are only
+/// counted.
 fn events(
     batch: &RecordBatch,
     places: &[usize],
     table: &Stored<'_>,
+    by_text: &ByText,
     (index, offset): (usize, u64),
     visit: Visit<'_>,
 ) -> ControlFlow<()> {
@@ -421,11 +436,13 @@ fn events(
     // What the row before says of its origin, and its format.
     let mut last = (None, OwnOrigin::default());
     let (fields, mut known) = (fields.and_then(texts), None);
+    let (mut passed, mut is_usual) = (Passed::default(), false);
     for row in 0..batch.num_rows() {
         if row == 0 || !said.iter().all(|texts| is_shared(*texts, row, row - 1)) {
             let [format, source, host, sourcetype] = said.map(|texts| text_at(texts, row));
             let own = OwnOrigin { source, host, sourcetype, ..OwnOrigin::default() };
             last = (format.and_then(Format::named), own);
+            is_usual = has_leads(said[0], said[3], row);
         }
         let (Some(text), (Some(format), origin)) = (text_at(raw, row), last) else {
             let message = "an event has no text, or a format that this version does not know";
@@ -434,6 +451,14 @@ fn events(
             continue;
         };
         let (time, fields) = (time_at(times, row), text_at(fields, row));
+        // A value that was given beside the text may be what is looked for.
+        let is_ruled_out = is_usual
+            && fields.is_none()
+            && by_text.needles.as_ref().is_some_and(|needles| !needles.may_match(text));
+        if is_ruled_out {
+            passed.pass(time, by_text.horizon, visit)?;
+            continue;
+        }
         // Senders often give the same fields with all of their events.
         known = known.filter(|known: &Arc<GivenFields>| Some(known.text()) == fields);
         known = known.or_else(|| Some(Arc::new(GivenFields::read(fields?)?)));
@@ -445,10 +470,24 @@ fn events(
         let fields = known.as_ref();
         visit(StoredStep::Event(StoredEvent { text, format, origin, time, fields, offset }))?;
     }
+    if passed.events > 0 {
+        visit(StoredStep::Passed(passed))?;
+    }
     ControlFlow::Continue(())
 }
 
 impl Passed {
+    /// Counts an event, alone if it is after the horizon.
+    fn pass(&mut self, time: Option<i64>, horizon: f64, visit: Visit<'_>) -> ControlFlow<()> {
+        if time.is_none_or(|time| time as f64 / MICROS <= horizon) {
+            self.add(time);
+            return ControlFlow::Continue(());
+        }
+        let mut alone = Self::default();
+        alone.add(time);
+        visit(StoredStep::Passed(alone))
+    }
+
     fn add(&mut self, time: Option<i64>) {
         self.events += 1;
         let Some(time) = time.map(|time| time as f64 / MICROS) else {

@@ -18,6 +18,7 @@ fn searches() -> Vec<ScanRequest> {
         request(equals("eventName", "a"), &names[..4]),
         request(equals("eventName", "A*"), &["requestParameters.a{}", "requestParameters.a.b"]),
         request(Predicate::And(vec![word("deep"), not(equals("eventName", "B"))]), &names[1..3]),
+        request(word("*dee*p"), &names[..2]),
         request(Predicate::Exists("a.b".to_owned()), &["a.b", "date_hour", "errorCode", "action"]),
         request(equals("requestParameters.a", "*"), &["eventID", "awsRegion", "linecount"]),
     ]

@@ -211,6 +211,8 @@ fn given_fields_are_fields_of_the_event() {
         // Words are looked for in the text alone.
         (word("europe"), ""),
         (word("ann"), "1"),
+        (word("GetObject"), "345"),
+        (word("GetObjekt"), ""),
         (equals("eventName", "GetObject"), "35"),
         (equals("eventName", "Given"), "4"),
         (both(equals("eventName", "GetObject"), equals("region", "europe")), "3"),

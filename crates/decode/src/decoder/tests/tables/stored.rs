@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use spilltrail_event::{fields, stored};
+use spilltrail_event::{Keyword, KeywordKind, fields, stored};
 
 use super::pruned::{logs, searches};
 use super::*;
@@ -147,13 +147,19 @@ fn texts_that_no_search_matches_are_not_read() {
         let options = DecodeOptions::new([request(predicate, &["_raw"])]);
         let (rows, report) = decode_stored(&options, bytes.clone());
         assert_eq!(report.events, 600);
-        (rows.len(), report.bytes_read)
+        (rows.len(), report.bytes_read, report.bytes_inflated)
     };
-    let (all, of_all) = read(Predicate::All);
-    let (some, of_some) = read(equals("eventID", "id-301"));
-    let (none, of_none) = read(equals("eventName", "zzz"));
+    let (all, of_all, text_of_all) = read(Predicate::All);
+    let (some, of_some, text_of_some) = read(equals("eventID", "id-301"));
+    let (none, of_none, _) = read(equals("eventName", "zzz"));
     assert_eq!((all, some, none), (600, 1, 0));
     assert!(of_all > of_some && of_some > of_none, "{of_all} {of_some} {of_none}");
+    // A text without a word that is looked for is searched, and not taken apart.
+    let word = |text: &str| Keyword::new(text, KeywordKind::Plain, CaseRule::Ignore);
+    for (text, expected) in [("ID-301", (1, of_all, text_of_some)), ("id-6301", (0, of_all, 0))] {
+        assert_eq!(read(Predicate::Keyword(word(text))), expected, "{text}");
+    }
+    assert!(text_of_all > 500 * text_of_some, "{text_of_all} {text_of_some}");
     // Whatever is compared has a column here, is read from the text, or depends on the row.
     let compared: BTreeSet<&str> = stored::LEADS.into_iter().collect();
     for profile in [Profile::Superset, Profile::Ta70] {
