@@ -124,7 +124,14 @@ impl OfDay {
             }
             vec![event]
         };
+        let info = one
+            .interval
+            .map(|interval| [("info_min_time", interval.from), ("info_max_time", interval.to)]);
+        let info = info.into_iter().flatten().chain([("info_search_time", one.told)]);
         for event in &mut events {
+            for (name, moment) in info.clone() {
+                event.insert(name.to_owned(), spilltrail_event::Value::Number(moment.0 as f64));
+            }
             // The time of the events that it is about is a field of its own.
             if let Some(time) = finding.time {
                 event.insert("orig_time".to_owned(), spilltrail_event::Value::Number(time));

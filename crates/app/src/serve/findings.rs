@@ -57,7 +57,7 @@ pub(super) fn record(
         title,
         is_notable: finding.notable,
         time: finding.time,
-        entity: finding.risk_objects.first().map(|object| object.value.clone()),
+        entity: entity_of(finding),
         score: finding.risk_score.map(f64::from),
         severity: severity.unwrap_or_default(),
         priority: priorities.of(&finding.result, &finding.risk_objects),
@@ -66,6 +66,14 @@ pub(super) fn record(
         body,
         risks: risks.collect(),
     }
+}
+
+/// Returns what a finding is about: what it gives risk to first, or else what its notable or its row name.
+fn entity_of(finding: &Finding) -> Option<String> {
+    let of_notable = finding.notable_text.iter().flat_map(|text| &text.entities);
+    let object = finding.risk_objects.iter().chain(of_notable).next();
+    let of_row = || finding.result.get("risk_object")?.members().into_iter().next();
+    object.map(|object| object.value.clone()).or_else(|| of_row().map(std::borrow::Cow::into_owned))
 }
 
 /// Returns what a finding is the same as another one by, to a throttle.

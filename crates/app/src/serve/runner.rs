@@ -163,7 +163,7 @@ impl Runner {
         blocking(read).await?.map_err(|error| failed(&error))
     }
 
-    fn run_options(&self, interval: Interval, nominal: Moment) -> RunOptions {
+    pub(super) fn run_options(&self, interval: Interval, nominal: Moment) -> RunOptions {
         RunOptions {
             time: TimeOptions {
                 earliest: Some(interval.from.0.to_string()),

@@ -9,9 +9,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::PoisonError;
 
+use serde_json::json;
 use spilltrail_content::BuiltinPack;
 use spilltrail_lake::{BatchBuilder, Commit, Compaction, Event, Origin, move_batches};
-use spilltrail_schedule::Limits;
+use spilltrail_schedule::{Interval, Limits};
 use spilltrail_source::S3Options;
 use spilltrail_store::{
     DeliveryFilter, Desk, Level, Listed, Override, Status, StoreError, StoreReader,
@@ -19,7 +20,8 @@ use spilltrail_store::{
 
 use super::*;
 use crate::lake::MovedRows;
-use crate::options::ContentOptions;
+use crate::options::{ContentOptions, SearchOptions, SearchText};
+use crate::search::search;
 
 /// 2026-11-02, midnight.
 const START: Moment = Moment(1_793_577_600);
@@ -167,6 +169,23 @@ impl Simulation {
         move_batches(&wal, &mut self.server.table, 1 << 20, &mut self.rows).await.unwrap();
     }
 
+    /// Returns the rows of a search over all that the server has.
+    async fn search(&self, spl: &str) -> Vec<serde_json::Value> {
+        let all = Interval { from: Moment(0), to: Moment(4_000_000_000) };
+        let options = SearchOptions {
+            search: SearchText::Spl(spl.to_owned()),
+            run: self.server.runner.run_options(all, START),
+            ..SearchOptions::default()
+        };
+        let content = self.server.content().get();
+        let mut found = search(&content, &options).await.unwrap().run().await.unwrap();
+        let mut rows = Vec::new();
+        while let Some(batch) = found.next().await.unwrap() {
+            rows.extend(batch.rows().map(|row| spilltrail_search::rows::json::object(&row)));
+        }
+        rows
+    }
+
     fn counted(&self) -> Vec<spilltrail_store::Counted> {
         let mut found = Vec::new();
         let all = self.store().counted_each(Moment(0), Moment(i64::MAX), |one| {
@@ -305,6 +324,91 @@ async fn what_matters_more_is_more_urgent() {
     let found: BTreeSet<String> = simulation.counted().iter().map(line).collect();
     let expected = ["ann medium unknown low", "bob medium critical high"];
     assert_eq!(found, expected.map(str::to_owned).into());
+}
+
+/// A notable of a correlation, which reads lists of the events of risk.
+const TACTICS: &str = "
+name: Many Tactics
+id: 33333333-2222-4333-8444-555555555555
+version: 1
+date: '2026-11-30'
+author: Spilltrail
+status: production
+type: Correlation
+description: An object has risk of several tactics.
+search: 'index=risk annotations._frameworks=mitre_attack | stats dc(annotations.mitre_attack.mitre_tactic_id) as tactics sum(risk_score) as risk_score values(status) as status by risk_object | where tactics > 2'
+deployment:
+  name: each hour over a day
+  type: Correlation
+  scheduling:
+    cron_schedule: '0 * * * *'
+    earliest_time: -24h
+    latest_time: now
+    schedule_window: '0'
+  alert_action:
+    notable:
+      rule_title: '%name%'
+      rule_description: '%description%'
+      nes_fields: [risk_object]
+";
+
+/// The events of what is found have their lists, and what a row says beside what is said of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_findings_have_all_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let detections = folder.path().join("content/detections");
+    fs::create_dir_all(&detections).unwrap();
+    let keys = DETECTION
+        .replace("[T1098.001]", "[T1098.001, T1078]")
+        .replace("by user_name'", "by user_name | eval status=\"success\"'");
+    fs::write(detections.join("keys_made.yml"), keys).unwrap();
+    fs::write(detections.join("tactics.yml"), TACTICS).unwrap();
+    let mut simulation = Simulation::open(folder, START).await;
+    simulation.arrive("ann", &[START.plus(60)]).await;
+    simulation.move_all().await;
+    for hour in 1..4 {
+        simulation.scheduler.tick(START.plus(hour * HOUR + 1200)).await.unwrap();
+    }
+    let about_tactics: Vec<_> = simulation
+        .counted()
+        .into_iter()
+        .filter(|one| one.finding.finding.name == "Many Tactics")
+        .map(|one| one.finding.finding.entity)
+        .collect();
+    assert_eq!(about_tactics.first(), Some(&Some("ann".to_owned())));
+
+    let found = simulation
+        .search(
+            "index=risk source=\"Keys Made\" | table annotations.mitre_attack.mitre_tactic_id risk_object status \
+             annotations._all info_min_time",
+        )
+        .await;
+    let expected = json!([{
+        "annotations.mitre_attack.mitre_tactic_id": ["TA0003", "TA0004", "TA0005", "TA0001"],
+        "risk_object": "ann",
+        "status": "success",
+        "annotations._all": [
+            "T1098.001", "T1078", "Delivery", "Exploitation", "Installation", "DE.CM", "CIS 10",
+        ],
+        "info_min_time": (START.0 - 600).to_string(),
+    }]);
+    assert_eq!(json!(found), expected);
+    let found = simulation
+        .search(
+            "index=notable source=\"Many Tactics\" | head 1 \
+             | table risk_object risk_score tactics status orig_status urgency nes_fields",
+        )
+        .await;
+    let expected = json!([{
+        "risk_object": "ann",
+        "risk_score": "60",
+        "tactics": "4",
+        "status": "1",
+        "orig_status": "success",
+        "urgency": "medium",
+        "nes_fields": "risk_object",
+    }]);
+    assert_eq!(json!(found), expected);
 }
 
 /// Whatever the pace of the clock and how often the server is away, each hour is looked at once.

@@ -48,7 +48,8 @@ impl Sourcetype {
         let format = match name {
             "aws:cloudtrail" => Format::CloudTrail,
             name if LAKE_SOURCETYPES.contains(&name) => Format::Lake,
-            "json" => Format::Json,
+            // What Splunk itself writes: rows with lists, as searches gave them.
+            "json" | "stash" => Format::Json,
             "csv" => Format::Csv,
             "parquet" => Format::Parquet,
             _ => Format::Other,
