@@ -4,21 +4,26 @@
 //! for the first of them. A run over another interval that finds the same again has found it once more.
 
 use rusqlite::{Row, params};
-use spilltrail_schedule::Moment;
+use spilltrail_schedule::{Interval, Moment};
 
 use crate::error::StoreError;
 use crate::findings;
 use crate::reader::StoreReader;
 use crate::records::StoredFinding;
 
+/// That a finding has a run, as the searches here join the two.
+pub(crate) const OF_RUN: &str = "runs.schedule = findings.detection
+     AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt";
+
 /// The seconds of a day.
 const DAY: i64 = 86_400;
 
 /// That a finding is neither withdrawn nor hidden, as partial indexes have it.
-const MAY_COUNT: &str = "findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL";
+pub(crate) const MAY_COUNT: &str =
+    "findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL";
 
 /// That no earlier run of those that overlap found it.
-const IS_FIRST: &str = "NOT EXISTS (
+pub(crate) const IS_FIRST: &str = "NOT EXISTS (
      SELECT 1 FROM findings AS other
      JOIN runs AS its ON its.schedule = other.detection
          AND its.nominal = other.nominal AND its.attempt = other.attempt
@@ -34,6 +39,8 @@ const IS_FIRST: &str = "NOT EXISTS (
 pub struct Counted {
     /// When it is told.
     pub told: Moment,
+    /// The interval of its run.
+    pub interval: Option<Interval>,
     /// The finding.
     pub finding: StoredFinding,
 }
@@ -54,9 +61,8 @@ impl StoreReader {
         let columns = findings::COLUMNS;
         // The index on `told` has this order, so that nothing is sorted in memory.
         let sql = format!(
-            "SELECT {columns}, findings.told
-             FROM findings JOIN runs ON runs.schedule = findings.detection
-                 AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
+            "SELECT {columns}, findings.told, runs.covers_from, runs.covers_to
+             FROM findings JOIN runs ON {OF_RUN}
              WHERE findings.told >= ?1 AND findings.told < ?2 AND {MAY_COUNT} AND {IS_FIRST}
              ORDER BY findings.told, findings.detection, findings.id"
         );
@@ -69,8 +75,13 @@ impl StoreReader {
     }
 
     fn read_counted(&self, row: &Row<'_>) -> Result<Counted, StoreError> {
-        let told = Moment(row.get("told")?);
-        Ok(Counted { told, finding: findings::read(&self.connection, row)? })
+        let moment = |name: &str| row.get::<_, Option<i64>>(name).map(|moment| moment.map(Moment));
+        let interval = moment("covers_from")?.zip(moment("covers_to")?);
+        Ok(Counted {
+            told: Moment(row.get("told")?),
+            interval: interval.map(|(from, to)| Interval { from, to }),
+            finding: findings::read(&self.connection, row)?,
+        })
     }
 
     /// Returns the days on which findings are told that may count, each by its first moment, and how many

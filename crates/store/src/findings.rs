@@ -3,6 +3,7 @@
 //! A row is what one run said about one id. Runs over overlapping intervals find the same id, so an id
 //! has several rows. One of them, the head, stands for it in lists.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, Transaction, params};
@@ -47,7 +48,17 @@ pub(crate) fn replace(
         row.map(|before| before.hash.as_str())
     };
     for finding in findings {
-        let state = match before.get(&finding.id) {
+        let of_before = before.get(&finding.id);
+        let mut finding = Cow::Borrowed(finding);
+        // An entry of the allow-list hides what is found from then on. It takes nothing out of somebody's
+        // hands.
+        if of_before.is_some_and(|before| before.suppressed_by.is_none())
+            && finding.suppressed_by.is_some()
+        {
+            finding.to_mut().suppressed_by = None;
+        }
+        let finding = &*finding;
+        let state = match of_before {
             None => FindingState::New,
             Some(before) if before.hash != finding.hash => FindingState::Changed,
             // It is as it was, but an entry of the allow-list has come or gone.

@@ -7,7 +7,8 @@
 //! once more. A content is withdrawn only when the last run of all that had it has it no longer, as in
 //! lists. What an entry of the allow-list hides counts as not found.
 //!
-//! So whoever follows the entries knows at any time which contents are found.
+//! So whoever follows the entries knows at any time which contents are found. What is told is open, even if
+//! somebody has closed the finding before.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ use crate::ledger;
 use crate::reader::{StoreReader, parsed};
 use crate::records::{FindingRecord, FindingState, RunRecord};
 use crate::store::{Store, Told};
+use crate::triage;
 
 /// The most entries that are read at once.
 pub const MOST_ENTRIES: usize = 1000;
@@ -174,6 +176,9 @@ pub(crate) fn tell(
         run.started.0,
         finding,
     ])?;
+    if state != FindingState::Withdrawn {
+        triage::reopen(transaction, run, id)?;
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Risk: what findings add to the objects that they are about.
 //!
-//! A finding counts once, however many runs found it: with what the row says that stands for its id.
-//! What is withdrawn or hidden adds nothing.
+//! What counts is what searches over the index of risk events read ([`counted`](crate::counted)): runs that
+//! overlap find the same, and add it once.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, Transaction, params, params_from_iter};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use spilltrail_schedule::Moment;
 
 use crate::conditions::Conditions;
+use crate::counted::{IS_FIRST, MAY_COUNT, OF_RUN};
 use crate::error::StoreError;
 use crate::ledger;
 use crate::list::OF_DETECTION;
@@ -23,9 +24,12 @@ pub const MOST_OBJECTS: usize = 1000;
 pub const MOST_RISKS: usize = 1000;
 
 /// The risk events that count.
-const COUNTED: &str = "risks JOIN findings ON findings.number = risks.finding
-     WHERE findings.is_head = 1 AND findings.state <> 'withdrawn'
-       AND findings.suppressed_by IS NULL";
+fn counted() -> String {
+    format!(
+        "risks JOIN findings ON findings.number = risks.finding JOIN runs ON {OF_RUN}
+         WHERE {MAY_COUNT} AND {IS_FIRST}"
+    )
+}
 
 /// Which objects a list of risk has. In patterns, `*` stands for any text, and upper and lower case of
 /// ASCII letters are the same.
@@ -105,11 +109,12 @@ impl StoreReader {
         if let Some(detection) = &filter.detection {
             conditions.like(&OF_DETECTION, detection)?;
         }
+        let counted = counted();
         let sql = format!(
             "WITH counted AS MATERIALIZED (
                  SELECT risks.object, risks.object_type, risks.score, risks.time, risks.tactics,
                         findings.detection
-                 FROM {COUNTED} AND {}
+                 FROM {counted} AND {}
              ), totals AS (
                  SELECT object, object_type, sum(score) AS score, count(*) AS events,
                         count(DISTINCT detection) AS detections, min(time) AS first,
@@ -145,11 +150,12 @@ impl StoreReader {
         most: usize,
     ) -> Result<Rows<RiskEvent>, StoreError> {
         let most = most.min(MOST_RISKS);
+        let counted = counted();
         let sql = format!(
             "SELECT risks.object, risks.object_type, risks.score, risks.tactics, risks.techniques,
                     findings.id, findings.detection, findings.name, findings.title,
                     findings.nominal, risks.time
-             FROM {COUNTED} AND risks.object = ?1 AND risks.time >= ?2
+             FROM {counted} AND risks.object = ?1 AND risks.time >= ?2
              ORDER BY risks.time DESC, risks.number DESC LIMIT ?3"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;

@@ -1,6 +1,7 @@
 //! What analysts make of findings: status, owner, urgency, disposition, comments, and the history of it.
 //!
-//! It belongs to the id of a finding, however many runs found it. Runs never change it.
+//! It belongs to the id of a finding, however many runs found it. A run changes it only if it finds once more
+//! what somebody has closed: that is open again.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,7 @@ use crate::desk::Desk;
 use crate::error::StoreError;
 use crate::ledger;
 use crate::reader::{StoreReader, parsed};
+use crate::records::RunRecord;
 use crate::rows::Rows;
 use crate::urgency::Level;
 
@@ -313,10 +315,46 @@ fn apply(
         hash,
         now.0,
     ])?;
-    let sql = "INSERT INTO history (id, time, who, steps, comment) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let entry = params![id, now.0, who, ledger::json(&steps)?, comment];
-    transaction.prepare_cached(sql)?.execute(entry)?;
+    enter(transaction, id, now, who, &steps, comment)?;
     Ok(true)
+}
+
+/// Who a history names for what runs do.
+const RUNS: &str = "spilltrail";
+
+/// Opens a finding again that a run has found once more, if it is resolved or closed.
+pub(crate) fn reopen(
+    transaction: &Transaction<'_>,
+    run: &RunRecord,
+    id: &str,
+) -> Result<(), StoreError> {
+    let (before, _) = of(transaction, id)?;
+    if before.status < TriageStatus::Resolved {
+        return Ok(());
+    }
+    let after = Triage { status: TriageStatus::New, ..before.clone() };
+    let sql = "UPDATE triage SET status = ?2, changed = ?3 WHERE id = ?1";
+    let changed = params![id, after.status.number(), run.started.0];
+    transaction.prepare_cached(sql)?.execute(changed)?;
+    let comment = format!("found once more by the run of {}", run.nominal);
+    enter(transaction, id, run.started, RUNS, &steps(&before, &after), Some(&comment))?;
+    transaction.execute("UPDATE desk SET triage = triage + 1", [])?;
+    Ok(())
+}
+
+/// Adds an entry to the history of a finding.
+fn enter(
+    transaction: &Transaction<'_>,
+    id: &str,
+    time: Moment,
+    who: &str,
+    steps: &[Step],
+    comment: Option<&str>,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO history (id, time, who, steps, comment) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let entry = params![id, time.0, who, ledger::json(&steps)?, comment];
+    transaction.prepare_cached(sql)?.execute(entry)?;
+    Ok(())
 }
 
 /// Returns how two states differ.

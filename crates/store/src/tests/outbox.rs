@@ -43,9 +43,11 @@ fn each_content_is_told_once() {
     // What is hidden is not told, and no longer there for others.
     step(3, 1, &[hidden("z", "1")], &[]);
     step(3, 2, &[finding("z", "1")], &["3 z 1 new -"]);
-    step(3, 3, &[hidden("z", "1")], &["3 z 1 withdrawn 1"]);
-    step(4, 1, &[finding("z", "1")], &["4 z 1 new -"]);
-    step(3, 4, &[], &[]);
+    // What was told is not hidden from under whoever looks into it.
+    step(3, 3, &[hidden("z", "1")], &[]);
+    step(3, 4, &[hidden("z", "2")], &["3 z 2 changed 1"]);
+    step(4, 1, &[hidden("z", "1")], &[]);
+    step(3, 5, &[], &["3 z 2 withdrawn 2"]);
 }
 
 #[test]

@@ -176,11 +176,25 @@ fn what_is_closed_and_changes_is_told() {
     desk.change(&["x"], &status(TriageStatus::Closed), "ann", Moment(2)).unwrap();
     finish(&mut store, 10_800, 1, &[finding("x", "2")]);
     assert_eq!(state(&store), ("closed", false));
+    // What is found once more is open again: another content, or the same over another time.
     finish(&mut store, 10_800, 2, &[finding("x", "3")]);
-    assert_eq!(state(&store), ("closed", true));
-    // Who closes it again has seen it.
-    assert_eq!(desk.change(&["x"], &status(TriageStatus::Closed), "ann", Moment(3)).unwrap(), 1);
+    assert_eq!(state(&store), ("new", false));
+    let entry = &store.reader().history("x").unwrap().rows[0];
+    assert_eq!((entry.who.as_str(), entry.time), ("spilltrail", Moment(10_803)));
+    assert_eq!(
+        entry.comment.as_deref(),
+        Some("found once more by the run of 1970-01-01T03:00:00Z")
+    );
+    let closed = status(TriageStatus::Closed);
+    assert_eq!(desk.change(&["x"], &closed, "ann", Moment(3)).unwrap(), 1);
+    finish(&mut store, 14_400, 1, &[finding("x", "3")]);
     assert_eq!(state(&store), ("closed", false));
+    finish(&mut store, 200_000, 1, &[finding("x", "3")]);
+    assert_eq!(state(&store), ("new", false));
+    for nominal in [14_400, 200_000] {
+        finish(&mut store, nominal, 2, &[]);
+    }
+    assert_eq!(desk.change(&["x"], &closed, "ann", Moment(3)).unwrap(), 1);
     // What is no longer found has not changed.
     for nominal in [3600, 7200, 10_800] {
         finish(&mut store, nominal, 3, &[]);
@@ -233,6 +247,8 @@ fn what_somebody_may_have_to_look_at_is_kept() {
     finish(&mut store, 18_000, 1, &[finding("later", "2")]);
     finish(&mut store, 18_000, 2, &[]);
     assert_eq!(listed(store.reader(), "later").nominal, Moment(14_400));
+    let close = Change { status: Some(TriageStatus::Closed), ..Change::default() };
+    assert_eq!(desk.change(&["later"], &close, "ann", Moment(1)).unwrap(), 1);
     store.remove_before(Moment(18_000)).unwrap();
     let row = listed(store.reader(), "later");
     assert_eq!((row.nominal, row.state, row.runs), (Moment(18_000), FindingState::Withdrawn, 1));
