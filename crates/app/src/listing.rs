@@ -50,8 +50,12 @@ pub(crate) async fn list(
         stop,
     };
     if let Some(Lake { folder, is_served }) = &read.lake {
-        let logs = lake::open(folder, options).await?;
+        let logs = lake::open(folder, !is_served, options).await?;
         if logs.files().is_empty() && !is_served {
+            let unread = Unread::of(&logs, Times::Unused);
+            if !unread.is_empty() {
+                return Err(AppError::NoLogs { unread });
+            }
             let reason = "the lake has no events; `spilltrail ingest` brings logs into it";
             return Err(AppError::Lake { path: folder.clone(), reason: reason.to_owned() });
         }

@@ -5,6 +5,8 @@
 //! gets the rows together with that number, and then the marks count. Wherever the process stops, the table
 //! tells by its number whether the rows came in, and [`settle`] treats the marks alike.
 
+use std::path::Path;
+
 use deltalake_core::arrow::array::RecordBatch;
 
 use crate::error::{LakeError, WalError};
@@ -27,6 +29,7 @@ pub async fn settle(wal: &Wal, table: &mut EventTable) -> Result<u64, LakeError>
     // What is in the table must also be on the disk before it leaves the log.
     table.catch_up().await?;
     let last = table.last_number().await?;
+    lacks_nothing(&reader, table.folder(), last)?;
     let is_settled = reader.last_number()? >= last
         && reader.first_number()?.is_none_or(|first| first > last)
         && !reader.has_pending()?;
@@ -65,6 +68,7 @@ pub async fn add_rows(
     }
     table.refresh().await?;
     let (newest, last) = (reader.last_number()?, table.last_number().await?);
+    lacks_nothing(&reader, table.folder(), last)?;
     if newest < last {
         let error = WalError::Behind { path: wal.path().to_owned(), newest, last };
         return Err(foreign(error, table));
@@ -78,6 +82,15 @@ pub async fn add_rows(
             Err(LakeError::Overtaken { table: table.folder().to_owned() })
         }
     }
+}
+
+/// Fails if the table, which has batches up to the number `last`, had later ones once.
+pub(crate) fn lacks_nothing(reader: &WalReader, table: &Path, last: u64) -> Result<(), LakeError> {
+    let had = reader.in_table()?;
+    if had > last {
+        return Err(LakeError::Lost { table: table.to_owned(), had, last });
+    }
+    Ok(())
 }
 
 /// Names both files if the log is not that of the table.

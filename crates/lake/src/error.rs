@@ -148,6 +148,22 @@ pub enum LakeError {
         /// The number of the last batch in the table.
         last: u64,
     },
+    /// The table lacks what it had: its own log was deleted, cut or replaced by an older one. Whoever goes on
+    /// would take its files for ones that nobody needs.
+    #[error(
+        "the table in {} lacks events that it had: batches up to number {had} had come in, and its log knows \
+         of those up to {last}; put its folder `_delta_log` back as it was, from a backup, or begin a new lake \
+         in another folder",
+        table.display()
+    )]
+    Lost {
+        /// The folder of the table.
+        table: PathBuf,
+        /// The number of the last batch that had come in.
+        had: u64,
+        /// The number of the last batch in the table.
+        last: u64,
+    },
     /// Others have added to the table what should have been added by this process. Its rows were not added.
     #[error(
         "another process adds events to the table in {}; stop it, and add them again",
@@ -170,8 +186,28 @@ pub enum TableError {
         /// Why.
         source: std::io::Error,
     },
+    /// A commit of the table's log says nothing: what it said is lost.
+    #[error(
+        "{} is damaged: it names no change of the table; put it back from a backup, or begin a new lake in \
+         another folder",
+        path.display()
+    )]
+    EmptyCommit {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There are files of events, and no log that says which of them count.
+    #[error(
+        "{} has files of events, and no folder `_delta_log`; put it back from a backup, or begin a new lake in \
+         another folder",
+        path.display()
+    )]
+    NoLog {
+        /// The folder of the table.
+        path: PathBuf,
+    },
     /// The log of the table, or a file of it, cannot be read or written.
-    #[error("the table of events cannot be used: {0}")]
+    #[error("the table of events cannot be used: {}", without_trace(&.0.to_string()))]
     Table(#[from] deltalake_core::DeltaTableError),
     /// A file of the table cannot be read.
     #[error("cannot read {}: {source}", path.display())]
@@ -198,4 +234,26 @@ pub enum TableError {
     /// Other processes committed each time.
     #[error("other processes write to the table of events all the time")]
     Busy,
+}
+
+/// Returns a message of the library without the addresses of its code, which it writes behind some.
+fn without_trace(message: &str) -> &str {
+    let end = ["\n   0:", "\\n   0:", "\n\n"].iter().filter_map(|mark| message.find(mark)).min();
+    message[..end.unwrap_or(message.len())].trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_no_addresses() {
+        for (message, expected) in [
+            ("it is cut", "it is cut"),
+            ("it is cut\n   0: <unknown>\n   1: x", "it is cut"),
+            ("it is cut\\n   0: <unknown>", "it is cut"),
+        ] {
+            assert_eq!(without_trace(message), expected);
+        }
+    }
 }

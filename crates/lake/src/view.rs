@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::adding::lacks_nothing;
 use crate::error::{LakeError, WalError};
 use crate::table::{EventTable, TableFile};
 use crate::wal::{ListedBatch, StoredBatch, WalReader};
@@ -18,17 +19,19 @@ impl View {
     /// Opens the view of the log in a file and of the table in a folder.
     ///
     /// # Errors
-    /// Fails if one of them cannot be read, and with [`LakeError::Foreign`] if the log is not that of the
-    /// table.
+    /// Fails if one of them cannot be read, with [`LakeError::Foreign`] if the log is not that of the table,
+    /// and with [`LakeError::Lost`] if the table lacks what it had.
     pub async fn open(log: &Path, table: &Path) -> Result<Self, LakeError> {
         // What leaves the log is in the table before. So the log is held first: what it lacks then is
         // in the table that is read after it.
         let reader = WalReader::open(log)?;
         reader.hold()?;
         let Some(table) = EventTable::find(table).await? else {
+            lacks_nothing(&reader, table, 0)?;
             return Ok(Self { files: Vec::new(), last: 0, reader });
         };
         let last = table.last_number().await?;
+        lacks_nothing(&reader, table.folder(), last)?;
         if reader.last_number()? < last && reader.first_number()?.is_some() {
             // Either batches came and were moved since the log is held, or it is another log, whose batches
             // must not count as moved.

@@ -11,16 +11,18 @@ use spilltrail_source::{
 };
 
 use super::arrived::rows_of;
+use super::damages::Damages;
 use super::findings;
 use crate::error::{AppError, blocking};
 
 const MICROS: f64 = 1e6;
 
-/// Opens the events that a lake has at this moment. What comes later is not seen.
+/// Opens the events that a lake has at this moment. What comes later is not seen. Damages of what was ingested
+/// are problems of the lake if somebody `asks`; the runs of a server tell them when they happen.
 ///
 /// # Errors
 /// Fails if the folder has no lake, or if it cannot be read.
-pub(crate) async fn open(folder: &Path, options: LogOptions) -> Result<Logs, AppError> {
+pub(crate) async fn open(folder: &Path, asks: bool, options: LogOptions) -> Result<Logs, AppError> {
     let failed = |reason: String| AppError::Lake { path: folder.to_owned(), reason };
     let lake = LakeFolder::new(folder);
     if !lake.is_there() {
@@ -30,7 +32,8 @@ pub(crate) async fn open(folder: &Path, options: LogOptions) -> Result<Logs, App
     }
     let view =
         View::open(&lake.log(), &lake.table()).await.map_err(|error| failed(error.to_string()))?;
-    let mut tables: Vec<StoredTable> = view.files().iter().map(table_of).collect();
+    let of_table = view.files().to_vec();
+    let (mut tables, damaged) = blocking(move || whole_tables(&of_table)).await?;
     let arrived = view.arrived().map_err(|error| failed(error.to_string()))?;
     let aside = view.set_aside().map_err(|error| failed(error.to_string()))?;
     let problems = (aside > 0).then(|| {
@@ -43,7 +46,37 @@ pub(crate) async fn open(folder: &Path, options: LogOptions) -> Result<Logs, App
     let of_server = folder.to_owned();
     let findings = blocking(move || findings::tables(&of_server)).await?;
     tables.extend(findings.map_err(|error| failed(error.to_string()))?);
-    Ok(Logs::of_stored(tables, problems.into_iter().collect(), options))
+    let mut problems: Vec<_> = problems.into_iter().chain(damaged).collect();
+    if asks {
+        let of_lake = folder.to_owned();
+        problems.extend(blocking(move || Damages::of(&of_lake)).await?.told());
+    }
+    Ok(Logs::of_stored(tables, problems, options))
+}
+
+/// Returns the files of the table, and why some of them cannot be those that it has. A file that looks like
+/// something else, such as an empty one, would be taken for one without events.
+fn whole_tables(files: &[TableFile]) -> (Vec<StoredTable>, Vec<(String, String)>) {
+    let (mut tables, mut damaged) = (Vec::new(), Vec::new());
+    for file in files {
+        let reason = match std::fs::metadata(&file.path) {
+            Ok(found) if !found.is_file() => Some("it is no file".to_owned()),
+            Ok(found) if found.len() != file.bytes => {
+                Some(format!("it has {} bytes, and {} were written", found.len(), file.bytes))
+            }
+            // Why it cannot be opened is told by whoever opens it.
+            Ok(_) | Err(_) => None,
+        };
+        match reason {
+            Some(reason) => {
+                let events = if file.rows == 1 { "event is" } else { "events are" };
+                let reason = format!("it is damaged: {reason}; {} {events} not read", file.rows);
+                damaged.push((file.path.display().to_string(), reason));
+            }
+            None => tables.push(table_of(file)),
+        }
+    }
+    (tables, damaged)
 }
 
 fn table_of(file: &TableFile) -> StoredTable {

@@ -156,7 +156,11 @@ fn what_was_damaged_is_read_again() {
         let run = ingest(&fixture, "logs", &[]);
         assert_eq!(run.status, 1, "{}", run.err);
         assert!(run.err.contains("a.gz"), "{}", run.err);
-        let now: u64 = count(&fixture, "*").parse().unwrap();
+        // Whoever searches the lake later is told, too.
+        let run = fixture.run_builtin(&["search", "* | stats count", "--lake", "lake"]);
+        assert_eq!(run.status, 1, "{}", run.err);
+        assert!(run.err.contains("a.gz: when it was ingested: "), "{}", run.err);
+        let now: u64 = run.lines()[0]["count"].as_u64().unwrap();
         assert!(now >= before.max(2) && now < 30_000, "{now}");
         before = now;
     }
@@ -255,4 +259,67 @@ fn an_ingestion_is_killed_at_any_moment() {
     assert_eq!(names.lines()[0]["n"], EVENTS + 40);
     let again = ingest(&fixture, "logs", &[]);
     assert!(again.err.contains("41 files had been stored before"), "{}", again.err);
+}
+
+/// A table that lacks what it had is never one with less in it: nothing is read, stored or deleted.
+#[test]
+fn a_table_that_lacks_what_it_had_is_told() {
+    let fixture = Fixture::empty();
+    let row = |n: u32| format!("{{\"eventSource\":\"s\",\"eventName\":\"E{n}\"}}\n");
+    for number in 0..3 {
+        fixture.write(&format!("logs/{number}.ndjson"), &row(number));
+        assert_eq!(ingest(&fixture, "logs", &[]).status, 0);
+    }
+    let log = fixture.path("lake/events/_delta_log");
+    let commit = |version: u32| log.join(format!("{version:020}.json"));
+    let texts: Vec<Vec<u8>> =
+        (0..4).map(|version| std::fs::read(commit(version)).unwrap()).collect();
+    let refused = |damage: &str| {
+        for arguments in [
+            &["search", "*", "--lake", "lake"][..],
+            &["hunt", "--lake", "lake"],
+            &["ingest", "logs", "--lake", "lake"],
+            &["serve", "--data", "lake", "--hec", "off", "--api", "off"],
+        ] {
+            let run = fixture.run_builtin(arguments);
+            assert_eq!((run.status, run.out.as_str()), (2, ""), "{damage}: {arguments:?}");
+            assert!(run.err.contains("_delta_log"), "{damage}: {}", run.err);
+        }
+    };
+    for (version, text) in [(3, ""), (3, "{}"), (2, ""), (2, "\n\n")] {
+        std::fs::write(commit(version), text).unwrap();
+        refused(&format!("{version} is {text:?}"));
+        std::fs::write(commit(version), &texts[version as usize]).unwrap();
+    }
+    std::fs::remove_file(commit(3)).unwrap();
+    refused("the last commit is gone");
+    std::fs::rename(&log, fixture.path("lake/kept")).unwrap();
+    refused("there is no log");
+    std::fs::rename(fixture.path("lake/kept"), &log).unwrap();
+    std::fs::write(commit(3), &texts[3]).unwrap();
+    assert_eq!(count(&fixture, "*"), "3");
+}
+
+/// A file of the table that is something else now is damaged, and not a file without events.
+#[test]
+fn a_file_that_is_another_one_is_told() {
+    let fixture = Fixture::new();
+    assert_eq!(ingest(&fixture, "logs", &[]).status, 0);
+    let file = walkdir::WalkDir::new(fixture.path("lake/events/index=main"))
+        .into_iter()
+        .map(Result::unwrap)
+        .find(|entry| entry.file_type().is_file())
+        .unwrap();
+    for other in ["", "\n", "[]", "{\"eventSource\":\"s\",\"eventName\":\"E\"}\n"] {
+        std::fs::write(file.path(), other).unwrap();
+        for arguments in [
+            &["search", "*", "--lake", "lake"][..],
+            &["hunt", "--lake", "lake"],
+            &["fields", "--lake", "lake"],
+        ] {
+            let run = fixture.run(arguments);
+            assert_ne!(run.status, 0, "{other:?}: {arguments:?}: {}", run.err);
+            assert!(run.err.contains("it is damaged"), "{other:?}: {}", run.err);
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod rows;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod writing;
 
 use std::collections::BTreeSet;
@@ -86,9 +87,13 @@ impl EventTable {
         let failed = |source| TableError::Folder { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
         let (folder, url) = located(folder)?;
+        whole::check_commits(&folder)?;
         let table = match load(&url).await? {
             Some(table) => table,
-            None => create(&url).await?,
+            None => {
+                whole::check_new(&folder)?;
+                create(&url).await?
+            }
         };
         let mut table = Self::new(folder, table);
         table.sync_log().await?;
@@ -105,7 +110,11 @@ impl EventTable {
             return Ok(None);
         }
         let (folder, url) = located(folder)?;
-        Ok(load(&url).await?.map(|table| Self::new(folder, table)))
+        whole::check_commits(&folder)?;
+        match load(&url).await? {
+            Some(table) => Ok(Some(Self::new(folder, table))),
+            None => whole::check_new(&folder).map(|()| None),
+        }
     }
 
     fn new(folder: PathBuf, table: DeltaTable) -> Self {

@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::writer::{note_in, number_of, remove_in};
+use super::writer::{note_in, note_in_table, number_of, remove_in};
 use super::{Arriving, Mark};
 
 /// Takes the next number, and keeps marks and arrivals under it. Returns `None` if something else must
@@ -53,6 +53,7 @@ pub(super) fn settle(
         go_on_after(&transaction, last)?;
     }
     transaction.execute("DELETE FROM pending", [])?;
+    note_in_table(&transaction, last)?;
     transaction.commit()?;
     Ok(None)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::form;
+use super::writer::IN_TABLE;
 use crate::arrival::Arrival;
 use crate::batch::{Batch, Origin};
 use crate::error::WalError;
@@ -167,6 +168,11 @@ impl WalReader {
             statement.query_row([key], |row| row.get(0)).optional()
         };
         self.read(mark())
+    }
+
+    /// Returns the number up to which the table has all; 0 if nothing is known of that.
+    pub(crate) fn in_table(&self) -> Result<u64, WalError> {
+        Ok(self.mark(IN_TABLE)?.and_then(|number| number.parse().ok()).unwrap_or(0))
     }
 
     /// Returns true if marks wait for rows of theirs to come into the table: see [`Wal::pend`].

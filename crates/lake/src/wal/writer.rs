@@ -241,7 +241,22 @@ fn remove(connection: &mut Connection, up_to: u64) -> Result<(), rusqlite::Error
     let transaction = connection.transaction()?;
     pending::promote(&transaction, up_to)?;
     remove_in(&transaction, up_to)?;
+    note_in_table(&transaction, up_to)?;
     transaction.commit()
+}
+
+/// The key of the mark that says up to which number all is in the table. Those of files have a blank.
+pub(super) const IN_TABLE: &str = "table";
+
+/// Notes that the table has all up to a number, so that a table which lacks some of it can be told.
+pub(super) fn note_in_table(
+    transaction: &Transaction<'_>,
+    up_to: u64,
+) -> Result<(), rusqlite::Error> {
+    let sql = "INSERT INTO marks (key, value) VALUES (?1, ?2)
+               ON CONFLICT (key) DO UPDATE SET value = excluded.value
+               WHERE CAST(value AS INTEGER) < CAST(excluded.value AS INTEGER)";
+    transaction.execute(sql, (IN_TABLE, up_to.to_string())).map(drop)
 }
 
 /// Removes the batches up to a number.

@@ -11,13 +11,14 @@ mod files;
 mod stores;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use spilltrail_decode::SeenEvents;
 use spilltrail_event::StopToken;
-use spilltrail_lake::{Wal, WalError, WalReader};
+use spilltrail_lake::{LakeFolder, Wal, WalError, WalReader};
 use spilltrail_source::{Duplicates, Logs, Progress, Wanted};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ pub(crate) use self::files::Stamp;
 use self::collector::{Collected, Collector, Reading, Shelf};
 use self::files::{Coming, Known, key};
 use self::stores::{Load, LogStore, Store, TableStore, failed};
+use super::damages::Damages;
 use crate::cancel::{Done, StopWhenDropped, until_cancelled};
 use crate::error::{AppError, blocking};
 use crate::listing;
@@ -142,12 +144,51 @@ async fn run(
             store_all(options, &logs, left, listed, store, done).await?;
         }
         None => {
+            check_folder(&options.lake)?;
             let store = TableStore::open(&options.lake, &options.index, done).await?;
             store_all(options, &logs, left, listed, store, done).await?;
         }
     }
     done.unread = Unread::of(&logs, Times::Unused);
+    let (lake, unread) = (options.lake.clone(), done.unread.clone());
+    let noted = blocking(move || {
+        let listed = logs.files().iter().map(|file| &*file.name);
+        Damages::note(&lake, listed, &unread)
+    });
+    noted.await?.map_err(|error| not_noted(&options.lake, &error))
+}
+
+/// Returns an error if a lake is to be made in a folder that has something else in it: logs, for example, of
+/// which it would become a part.
+pub(crate) fn check_folder(lake: &Path) -> Result<(), AppError> {
+    /// What may be there before a lake is: what mounts a disk and what commands of a server make.
+    const HARMLESS: [&str; 5] = ["lost+found", "lookups", "tls", "hec-tokens.json", "api-token"];
+    if LakeFolder::new(lake).is_there() {
+        return Ok(());
+    }
+    let failed = |reason: String| AppError::Lake { path: lake.to_owned(), reason };
+    let entries = match std::fs::read_dir(lake) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error.to_string())),
+    };
+    for entry in entries {
+        let name = entry.map_err(|error| failed(error.to_string()))?.file_name();
+        let name = name.to_string_lossy();
+        let is_toml = Path::new(&*name).extension().is_some_and(|kind| kind == "toml");
+        if !(name.starts_with('.') || is_toml || HARMLESS.contains(&&*name)) {
+            let reason = format!(
+                "there is `{name}`, and no lake; name a folder that is empty, or not there yet"
+            );
+            return Err(failed(reason));
+        }
+    }
     Ok(())
+}
+
+fn not_noted(lake: &Path, error: &io::Error) -> AppError {
+    let reason = format!("what could not be read cannot be noted: {error}");
+    AppError::Lake { path: lake.to_owned(), reason }
 }
 
 /// Stores the events of all logs that are not in the lake yet.

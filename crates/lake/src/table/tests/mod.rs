@@ -339,7 +339,11 @@ async fn folders_that_cannot_be_used_are_told() {
     assert!(EventTable::find(folder.path()).await.unwrap().is_none());
     EventTable::open(&path).await.unwrap();
     assert!(EventTable::find(&path).await.unwrap().is_some());
-    std::fs::write(path.join("_delta_log/00000000000000000000.json"), "{").unwrap();
+    let commit = path.join("_delta_log/00000000000000000000.json");
+    std::fs::write(&commit, "{").unwrap();
+    let error = EventTable::open(&path).await.unwrap_err();
+    assert!(matches!(error, TableError::EmptyCommit { .. }), "{error}");
+    std::fs::write(&commit, r#"{"commitInfo":"#).unwrap();
     let error = EventTable::open(&path).await.unwrap_err();
     assert!(matches!(error, TableError::Table(_)), "{error}");
 }

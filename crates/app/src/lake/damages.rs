@@ -1,0 +1,135 @@
+//! What a lake lacks because its input could not be read: the events of a damaged file that are not in it.
+//!
+//! Whoever ingests is told once. Whoever searches the lake afterwards, maybe somebody else, must know, too:
+//! without that, nothing found would look like nothing there. A file in the folder of the lake says it until
+//! the input is read as a whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::unread::{Unread, UnreadKind};
+use crate::whole_file;
+
+/// The name of the file.
+const FILE: &str = "damaged-inputs.json";
+
+/// The most inputs that are kept by name. Others are counted.
+const MOST: usize = 1000;
+
+/// The inputs that were read in part, or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Damages {
+    /// The reasons, by the name of the input.
+    inputs: BTreeMap<String, Vec<String>>,
+    /// The number of inputs beyond the most that are kept.
+    #[serde(default)]
+    more: u64,
+}
+
+impl Damages {
+    /// Reads what a lake knows. What cannot be read is itself a damage.
+    pub(super) fn of(lake: &Path) -> Self {
+        let path = lake.join(FILE);
+        let read = fs::read(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => None,
+            _ => Some(error.to_string()),
+        });
+        let known = read.and_then(|text| {
+            serde_json::from_slice(&text).map_err(|error| Some(error.to_string()))
+        });
+        known.unwrap_or_else(|reason| {
+            let inputs = reason.map(|reason| (path.display().to_string(), vec![reason]));
+            Self { inputs: inputs.into_iter().collect(), more: 0 }
+        })
+    }
+
+    /// Takes note of an ingestion: of all inputs that were `listed`, those that are `unread` now have damages.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub(super) fn note<'n>(
+        lake: &Path,
+        listed: impl Iterator<Item = &'n str>,
+        unread: &[Unread],
+    ) -> io::Result<()> {
+        let before = Self::of(lake);
+        let mut now = before.clone();
+        for name in listed {
+            now.inputs.remove(name);
+        }
+        let is_damage =
+            |one: &&Unread| matches!(one.kind, UnreadKind::Damaged | UnreadKind::NotFound);
+        for one in unread.iter().filter(is_damage) {
+            if now.inputs.len() < MOST || now.inputs.contains_key(&one.name) {
+                now.inputs.insert(one.name.clone(), one.reasons.clone());
+            } else {
+                now.more += 1;
+            }
+        }
+        if now == before {
+            return Ok(());
+        }
+        let path: PathBuf = lake.join(FILE);
+        if now == Self::default() {
+            return fs::remove_file(path);
+        }
+        whole_file::replace(&path, |file| Ok(serde_json::to_writer_pretty(file, &now)?))
+    }
+
+    /// Returns what is to be told: the name of each input, with the reason.
+    pub(super) fn told(self) -> impl Iterator<Item = (String, String)> {
+        let more = (self.more > 0).then(|| {
+            (
+                "more inputs".to_owned(),
+                format!("{} were damaged when they were ingested", self.more),
+            )
+        });
+        let told = self.inputs.into_iter().map(|(name, reasons)| {
+            let reason = format!("when it was ingested: {}", reasons.join("; "));
+            (name, reason)
+        });
+        told.chain(more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damage_is_told_until_its_input_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = folder.path();
+        let damaged = |name: &str| Unread {
+            name: name.to_owned(),
+            kind: UnreadKind::Damaged,
+            reasons: vec!["it ends early".to_owned()],
+            more: 0,
+        };
+        let told = || -> Vec<String> { Damages::of(lake).told().map(|(name, _)| name).collect() };
+        let foreign = Unread { kind: UnreadKind::Foreign, ..damaged("notes.txt") };
+        Damages::note(lake, ["a", "b", "c"].into_iter(), &[damaged("a"), damaged("b"), foreign])
+            .unwrap();
+        assert_eq!(told(), ["a", "b"]);
+        // Another ingestion says nothing of them, and one that reads them whole does.
+        Damages::note(lake, ["c"].into_iter(), &[]).unwrap();
+        assert_eq!(told(), ["a", "b"]);
+        Damages::note(lake, ["a", "b"].into_iter(), &[damaged("b")]).unwrap();
+        assert_eq!(told(), ["b"]);
+        Damages::note(lake, ["b"].into_iter(), &[]).unwrap();
+        assert_eq!((told().len(), lake.join(FILE).is_file()), (0, false));
+        let many: Vec<Unread> = (0..MOST + 2).map(|number| damaged(&number.to_string())).collect();
+        Damages::note(lake, std::iter::empty(), &many).unwrap();
+        assert_eq!(told().len(), MOST + 1);
+        assert_eq!(
+            Damages::of(lake).told().last().unwrap().1,
+            "2 were damaged when they were ingested"
+        );
+        fs::write(lake.join(FILE), "{").unwrap();
+        assert!(told()[0].ends_with(FILE), "{:?}", told());
+    }
+}
