@@ -67,8 +67,8 @@ pub use search::{FoundRows, RowBatch, Search, Untouched, search};
 pub use select::Selection;
 pub use serve::{
     AUDIT, Copied, CurrentContent, DataFolder, Delivered, INTERNAL, InputOptions, Journal,
-    PriorityEntry, Retention, SchedulePlan, ServeEvent, ServeOptions, ServeSink, Server, Trouble,
-    allow_entry_of, copy_data, schedule_spec, schedules_of, standing_of,
+    PriorityEntry, Retention, ScheduleOverride, SchedulePlan, ServeEvent, ServeOptions, ServeSink,
+    Server, Trouble, allow_entry_of, copy_data, schedule_spec, schedules_of, standing_of,
 };
 pub use spilltrail_decode::{Profile, SkipKind};
 pub use spilltrail_diagnostic::Class;

@@ -43,6 +43,12 @@ impl Selection {
         min_score.is_none() && lists.iter().all(|list| list.is_empty())
     }
 
+    /// Returns true if a detection is asked for by itself: a pattern, a type or a story is no such thing.
+    #[must_use]
+    pub fn names(&self, detection: &Detection) -> bool {
+        self.detections.iter().any(|name| !name.contains('*') && is_named(detection, name))
+    }
+
     /// Returns the indexes of the detections that meet the conditions, in the order of the content,
     /// or of the names if there are any.
     ///

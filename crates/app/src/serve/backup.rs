@@ -115,7 +115,7 @@ fn copy_log(log: &Path, to: &Path) -> Result<(), String> {
     log.copy_to(to).map_err(|error| error.to_string())
 }
 
-/// Copies findings, lookups and tokens.
+/// Copies findings, lookups, tokens and the certificate of the server.
 fn copy_beside(source: &DataFolder, target: &DataFolder) -> Result<(), String> {
     let text = |error: &dyn std::error::Error| error.to_string();
     let store = StoreReader::open(&source.store()).map_err(|error| text(&error))?;
@@ -123,6 +123,12 @@ fn copy_beside(source: &DataFolder, target: &DataFolder) -> Result<(), String> {
     for name in BESIDE {
         copy_if_there(&source.path().join(name), &target.path().join(name))
             .map_err(|error| text(&error))?;
+    }
+    // Clients may trust the certificate that the server has made.
+    let tls = source.path().join("tls");
+    if tls.is_dir() {
+        super::make_private(&target.path().join("tls")).map_err(|error| text(&error))?;
+        copy_folder(&tls, &target.path().join("tls")).map_err(|error| text(&error))?;
     }
     copy_folder(&source.lookups(), &target.lookups()).map_err(|error| text(&error))
 }

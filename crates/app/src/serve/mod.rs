@@ -26,6 +26,7 @@ mod schedules;
 mod tests;
 mod trouble;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -47,7 +48,7 @@ pub use events::{Delivered, ServeEvent, ServeSink};
 pub use folder::DataFolder;
 pub use inputs::InputOptions;
 pub use journal::{AUDIT, INTERNAL, Journal};
-pub use options::{Retention, ServeOptions};
+pub use options::{Retention, ScheduleOverride, ServeOptions};
 pub use priority::PriorityEntry;
 pub use queued::standing_of;
 pub use reload::CurrentContent;
@@ -99,6 +100,7 @@ impl Server {
         check_database(options.geoip.as_deref())?;
         let folder = DataFolder::new(&options.data);
         let failed = |reason: String| AppError::Lake { path: folder.path().to_owned(), reason };
+        crate::lake::check_folder(folder.path())?;
         make_private(folder.path()).map_err(|error| failed(error.to_string()))?;
         fs::create_dir_all(folder.lookups()).map_err(|error| failed(error.to_string()))?;
         let wal = Wal::open(&folder.lake().log(), WalOptions::default());
@@ -197,7 +199,9 @@ async fn schedule(
             Err(AppError::Cancelled(_)) => return Ok(()),
             outcome => of_runs.of(outcome).unwrap_or_else(|| now().plus(AFTER_FAILURE)),
         };
-        let pause = u64::try_from(next.since(now())).unwrap_or_default().max(1);
+        // A clock that was wrong when the next time was found out does not put the work to sleep.
+        let pause = next.since(now()).clamp(1, scheduler::LONGEST_PAUSE);
+        let pause = u64::try_from(pause).unwrap_or(1);
         tokio::select! {
             () = runner.cancel.cancelled() => return Ok(()),
             () = tokio::time::sleep(Duration::from_secs(pause)) => {}
@@ -244,8 +248,8 @@ async fn reload(scheduler: &mut Scheduler, runner: &Arc<Runner>) -> Result<Arc<C
 /// What of the content would run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchedulePlan {
-    /// The number of detections and baselines that run on schedules.
-    pub scheduled: usize,
+    /// The names of the detections and baselines that run on schedules, by their ids.
+    pub scheduled: BTreeMap<String, String>,
     /// The names of those that do not, each with the reason.
     pub left_out: Vec<(String, String)>,
 }
@@ -257,8 +261,10 @@ pub struct SchedulePlan {
 pub fn schedules_of(content: &Content, options: &ServeOptions) -> Result<SchedulePlan, AppError> {
     check_zone(&options.zone)?;
     check_database(options.geoip.as_deref())?;
+    crate::lake::check_folder(&options.data)?;
     let schedules = choose(content, options)?;
-    Ok(SchedulePlan { scheduled: schedules.run.len(), left_out: schedules.left_out })
+    let scheduled = schedules.run.into_iter().map(|(id, scheduled)| (id, scheduled.name));
+    Ok(SchedulePlan { scheduled: scheduled.collect(), left_out: schedules.left_out })
 }
 
 /// Loads the content, and decides what of it runs.
@@ -281,7 +287,7 @@ fn check_database(path: Option<&Path>) -> Result<(), AppError> {
 
 fn choose(content: &Content, options: &ServeOptions) -> Result<Schedules, AppError> {
     let offer = offer(&content.set.knowledge, options);
-    Schedules::new(&content.set, &options.select, &offer, &options.zone, now())
+    Schedules::new(&content.set, options, &offer, now())
 }
 
 /// Returns what the events can have that come in. They may come into any index.

@@ -26,6 +26,9 @@ const MOST_BYTES: u64 = 64 << 20;
 const BYTES_OF_MOVE: u64 = 128 << 20;
 /// How often old events are dropped, and files deleted that stopped to count.
 const TIDY_EVERY: Duration = Duration::from_mins(5);
+/// How long a server works before it drops anything. The clock of a machine that has just started may be
+/// wrong, and what is dropped by a wrong one does not come back.
+const BEFORE_DROPS: Duration = Duration::from_mins(10);
 /// How long files that stopped to count are kept, for searches that opened the table before.
 const KEPT: Duration = Duration::from_hours(2);
 /// How long is waited after a failure, at first and at most.
@@ -53,11 +56,13 @@ impl Mover {
 
     async fn run(mut self) {
         let mut rows = MovedRows::default();
-        let (mut moved_at, mut tidied_at) = (Instant::now(), None::<Instant>);
+        let started = Instant::now();
+        let (mut moved_at, mut tidied_at) = (started, None::<Instant>);
         let mut wait = FIRST_WAIT;
         let mut trouble = Trouble::new(self.sink.clone(), "lake", "");
         while self.pause(EVERY).await {
-            match self.step(&mut rows, &mut moved_at, &mut tidied_at).await {
+            let may_drop = started.elapsed() >= BEFORE_DROPS;
+            match self.step(&mut rows, &mut moved_at, &mut tidied_at, may_drop).await {
                 Ok(()) => {
                     trouble.works();
                     wait = FIRST_WAIT;
@@ -87,12 +92,13 @@ impl Mover {
         rows: &mut MovedRows,
         moved_at: &mut Instant,
         tidied_at: &mut Option<Instant>,
+        may_drop: bool,
     ) -> Result<(), LakeError> {
         let moved = self.move_if_due(rows, moved_at).await;
         // What makes room comes whatever became of the move, which may lack it.
         if tidied_at.is_none_or(|at| at.elapsed() >= TIDY_EVERY) {
             *tidied_at = Some(Instant::now());
-            self.make_room().await?;
+            self.make_room(may_drop).await?;
         }
         moved?;
         // One at a time, so that events do not wait for all of them.
@@ -136,14 +142,15 @@ impl Mover {
         Ok(())
     }
 
-    /// Drops what is too old, and deletes files that stopped to count.
-    pub(super) async fn make_room(&mut self) -> Result<(), LakeError> {
+    /// Drops what is too old, if it may, and deletes files that stopped to count.
+    async fn make_room(&mut self, may_drop: bool) -> Result<(), LakeError> {
         let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         self.table.refresh().await?;
         let mut lake_bytes = 0;
         for size in self.table.indexes()? {
             lake_bytes += size.bytes;
-            let Some(day) = first_kept(today, self.retention.days_of(&size.index)) else {
+            let days = self.retention.days_of(&size.index).filter(|_| may_drop);
+            let Some(day) = first_kept(today, days) else {
                 continue;
             };
             let dropped = self.table.drop_before(&size.index, day).await?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use spilltrail_content::Scheduling;
 use spilltrail_decode::SOURCETYPES;
 use spilltrail_deliver::Output;
 use spilltrail_schedule::{Limits, Moment};
@@ -23,6 +24,8 @@ pub struct ServeOptions {
     pub content: ContentOptions,
     /// Those of them that run on a schedule.
     pub select: Selection,
+    /// What detections have in place of what their files say.
+    pub overrides: Vec<ScheduleOverride>,
     /// The time zone of schedules.
     pub zone: String,
     /// Findings that are counted and not raised.
@@ -58,6 +61,36 @@ impl ServeOptions {
             SOURCETYPES.iter().chain([&TEXT_SOURCETYPE]).map(|name| (*name).to_owned());
         let of_inputs = self.inputs.iter().filter_map(|input| input.sourcetype.clone());
         recognized.chain(of_inputs).chain(self.sourcetypes.iter().cloned()).collect()
+    }
+}
+
+/// What detections have in place of what their files say. What is `None` stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleOverride {
+    /// Name, id or file name of detections; `*` stands for any text.
+    pub detection: String,
+    /// Whether they run.
+    pub is_enabled: bool,
+    /// When they run: a cron expression of five fields.
+    pub cron: Option<String>,
+    /// Where the events of a run begin, relative to its nominal time.
+    pub earliest: Option<String>,
+    /// Where they end.
+    pub latest: Option<String>,
+    /// The schedule window: minutes, or `auto`.
+    pub window: Option<String>,
+}
+
+impl ScheduleOverride {
+    /// Returns a scheduling with what is set here.
+    pub(super) fn applied(&self, of_file: Scheduling) -> Scheduling {
+        let own = |own: &Option<String>, of_file| own.clone().unwrap_or(of_file);
+        Scheduling {
+            cron_schedule: own(&self.cron, of_file.cron_schedule),
+            earliest_time: own(&self.earliest, of_file.earliest_time),
+            latest_time: own(&self.latest, of_file.latest_time),
+            schedule_window: own(&self.window, of_file.schedule_window),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::error::{AppError, blocking};
 /// that come one after the other are taken together.
 const LATE_EVERY: i64 = 5 * 60;
 /// The longest time until the clock is looked at again, in seconds: it may be set.
-const LONGEST_PAUSE: i64 = 30;
+pub(super) const LONGEST_PAUSE: i64 = 30;
 /// How often it is told that events are too old for all runs, in seconds.
 const OLD_EVERY: i64 = 3600;
 /// How long a run waits after its first failure, in seconds, and at most.
@@ -203,7 +203,8 @@ impl Scheduler {
             self.pass(pass, Why::Due, now).await?;
         }
         self.repeat_disturbed(now).await?;
-        if now >= self.late_at {
+        // A clock that is set back is not waited for.
+        if now >= self.late_at || self.late_at.since(now) > LATE_EVERY {
             self.late(now).await?;
             self.repeat_disturbed(now).await?;
             self.late_at = now.plus(LATE_EVERY);

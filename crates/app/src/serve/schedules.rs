@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use spilltrail_content::{ContentSet, Detection, Scheduling};
 use spilltrail_detect::AnalyzedContent;
+use spilltrail_diagnostic::Severity;
 use spilltrail_schedule::{Concern, Mode, Moment, Priority, Schedule, ScheduleSpec, Window};
 use spilltrail_search::analysis::{Analysis, Need, NeedKind, OF_FINDINGS, OF_RISK, Offer, analyze};
 
 use super::journal::{AUDIT, INTERNAL};
+use super::options::{ScheduleOverride, ServeOptions};
 use crate::error::AppError;
-use crate::select::Selection;
+use crate::select::{is_named, no_such_detection};
 
 /// A detection or a baseline that runs on a schedule.
 #[derive(Debug, Clone)]
@@ -51,25 +53,35 @@ impl Schedules {
     /// beside the logs of AWS would otherwise be tried every hour.
     ///
     /// # Errors
-    /// Fails if nothing is selected.
+    /// Fails if nothing is selected, or if an override is for no detection.
     pub(super) fn new(
         set: &Arc<ContentSet>,
-        select: &Selection,
+        options: &ServeOptions,
         offer: &Offer,
-        zone: &str,
         now: Moment,
     ) -> Result<Self, AppError> {
+        let select = &options.select;
+        for ScheduleOverride { detection: name, .. } in &options.overrides {
+            if !set.detections.iter().chain(&set.baselines).any(|one| is_named(one, name)) {
+                return Err(no_such_detection(name, set));
+            }
+        }
         let analyzed = AnalyzedContent::new(set.clone());
         let mut schedules = Self::default();
         let mut lookups = BTreeSet::new();
         for index in select.choose(set)? {
             let detection = &set.detections[index];
-            if detection.status.is_retired() && select.is_all() {
+            // A filter that takes others away brings none of these back.
+            if detection.status.is_retired() && !select.names(detection) {
                 let reason = format!("its status is {}", detection.status);
                 schedules.left_out.push((detection.name.clone(), reason));
                 continue;
             }
             let analysis = analyzed.look_at(index);
+            if let Some(reason) = cannot_run(&analysis) {
+                schedules.left_out.push((detection.name.clone(), reason));
+                continue;
+            }
             match needs(&analysis, offer) {
                 Some(need) => {
                     schedules.left_out.push((detection.name.clone(), format!("it needs {need}")));
@@ -78,13 +90,17 @@ impl Schedules {
                     lookups.extend(analysis.facts.lookups_read.iter().cloned());
                     let indexes = indexes_of(&analysis, offer);
                     let what = What::Detection(index);
-                    schedules.add(set, detection, (what, indexes), zone, now);
+                    schedules.add(set, detection, (what, indexes), options, now);
                 }
             }
         }
         for (index, baseline) in set.baselines.iter().enumerate() {
             let analysis = analyze(&baseline.search, &set.macros);
             if !analysis.facts.lookups_written.iter().any(|name| lookups.contains(name)) {
+                continue;
+            }
+            if let Some(reason) = cannot_run(&analysis) {
+                schedules.left_out.push((baseline.name.clone(), reason));
                 continue;
             }
             match needs(&analysis, offer) {
@@ -94,7 +110,7 @@ impl Schedules {
                 None => {
                     let indexes = indexes_of(&analysis, offer);
                     let what = What::Baseline(index);
-                    schedules.add(set, baseline, (what, indexes), zone, now);
+                    schedules.add(set, baseline, (what, indexes), options, now);
                 }
             }
         }
@@ -106,7 +122,7 @@ impl Schedules {
         set: &ContentSet,
         detection: &Detection,
         (what, indexes): (What, Vec<String>),
-        zone: &str,
+        options: &ServeOptions,
         now: Moment,
     ) {
         let left_out = |reason: String| (detection.name.clone(), reason);
@@ -114,7 +130,12 @@ impl Schedules {
             let reason = format!("there is no schedule for the type {}", detection.detection_type);
             return self.left_out.push(left_out(reason));
         };
-        let schedule = match schedule_spec(scheduling, zone).map(Schedule::new) {
+        let own = options.overrides.iter().filter(|own| is_named(detection, &own.detection));
+        if own.clone().any(|own| !own.is_enabled) {
+            return self.left_out.push(left_out("the configuration file says so".to_owned()));
+        }
+        let scheduling = own.fold(scheduling.clone(), |scheduling, own| own.applied(scheduling));
+        let schedule = match schedule_spec(&scheduling, &options.zone).map(Schedule::new) {
             Ok(Ok(schedule)) => schedule,
             Ok(Err(error)) => return self.left_out.push(left_out(error.to_string())),
             Err(reason) => return self.left_out.push(left_out(reason)),
@@ -153,6 +174,13 @@ impl Schedules {
         }
         changes
     }
+}
+
+/// Returns why a search cannot run, whatever there is; `None` if it may.
+fn cannot_run(analysis: &Analysis) -> Option<String> {
+    let diagnostics = analysis.diagnostics().into_iter();
+    let error = diagnostics.into_iter().find(|one| one.severity == Severity::Error)?;
+    Some(format!("{}: {}", error.code, error.message))
 }
 
 /// Returns what a search needs and no event of a data folder can have: its server makes the indexes of

@@ -172,6 +172,7 @@ impl ServeOptions {
             late_look_back: LATE_LOOK_BACK,
             sourcetypes: self.file.sourcetypes.clone(),
             priorities: self.file.priorities(),
+            overrides: self.file.overrides(),
             inputs: self.file.inputs(),
             outputs: self.file.output.clone(),
             memory_limit: self.limits.memory_limit.map(bytes),

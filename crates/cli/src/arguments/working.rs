@@ -46,10 +46,10 @@ pub(crate) struct FindingsListOptions {
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     pub(crate) urgency: Option<Level>,
     /// Only findings of what happened since then, such as -7d@d.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Only findings of what happened before then.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) until: Option<String>,
     /// Only findings with this text in their title.
     #[arg(long, value_name = "TEXT")]
@@ -144,7 +144,7 @@ pub(crate) struct RiskOptions {
     /// What the risk is of, such as a user: lists what raised it. Without it, what has the most risk.
     pub(crate) entity: Option<String>,
     /// Only risk since then.
-    #[arg(long, value_name = "TIME", default_value = "-7d")]
+    #[arg(long, value_name = "TIME", default_value = "-7d", allow_hyphen_values = true)]
     pub(crate) since: String,
     /// Only what has at least this score.
     #[arg(long, value_name = "SCORE")]
@@ -179,7 +179,7 @@ pub(crate) enum ScheduleCommand {
 #[command(after_help = examples::SCHEDULE)]
 pub(crate) struct ScheduleListOptions {
     /// Count what was late, failed or was missed since then.
-    #[arg(long, value_name = "TIME", default_value = "-7d")]
+    #[arg(long, value_name = "TIME", default_value = "-7d", allow_hyphen_values = true)]
     pub(crate) since: String,
     /// How the list is written.
     #[arg(long, value_enum)]
@@ -195,7 +195,7 @@ pub(crate) struct ScheduleRunsOptions {
     /// Only runs of this detection, by name or id.
     pub(crate) detection: Option<String>,
     /// Only runs since then.
-    #[arg(long, value_name = "TIME", default_value = "-24h")]
+    #[arg(long, value_name = "TIME", default_value = "-24h", allow_hyphen_values = true)]
     pub(crate) since: String,
     /// Only runs that did not go as planned: late, failed, skipped, or with something to tell.
     #[arg(long)]

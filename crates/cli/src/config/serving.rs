@@ -57,6 +57,9 @@ pub(crate) struct ServeKeys {
     /// Logs that are looked at again and again.
     #[serde(default)]
     input: Vec<InputKeys>,
+    /// What detections have in place of what their files say.
+    #[serde(default)]
+    schedule: Vec<ScheduleKeys>,
     /// What matters more, or less, than the rest.
     #[serde(default)]
     priority: Vec<PriorityKeys>,
@@ -126,6 +129,49 @@ impl InputKeys {
                 endpoint: self.s3_endpoint.clone(),
                 ..S3Options::default()
             },
+        }
+    }
+}
+
+/// A table `[[serve.schedule]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScheduleKeys {
+    /// Name, id or file name of detections; `*` stands for any text.
+    detection: String,
+    /// Whether they run.
+    enabled: Option<bool>,
+    /// When they run.
+    cron: Option<String>,
+    /// Where the events of a run begin.
+    earliest: Option<String>,
+    /// Where they end.
+    latest: Option<String>,
+    /// How much later they may start.
+    window: Option<WindowKey>,
+}
+
+/// A schedule window, as it is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum WindowKey {
+    Minutes(u32),
+    Text(String),
+}
+
+impl ScheduleKeys {
+    fn entry(&self) -> app::ScheduleOverride {
+        let window = self.window.as_ref().map(|window| match window {
+            WindowKey::Minutes(minutes) => minutes.to_string(),
+            WindowKey::Text(text) => text.clone(),
+        });
+        app::ScheduleOverride {
+            detection: self.detection.clone(),
+            is_enabled: self.enabled.unwrap_or(true),
+            cron: self.cron.clone(),
+            earliest: self.earliest.clone(),
+            latest: self.latest.clone(),
+            window,
         }
     }
 }
@@ -214,6 +260,11 @@ impl ServeKeys {
     /// Returns the logs that are looked at again and again.
     pub(crate) fn inputs(&self) -> Vec<app::InputOptions> {
         self.input.iter().map(InputKeys::options).collect()
+    }
+
+    /// Returns what detections have in place of what their files say.
+    pub(crate) fn overrides(&self) -> Vec<app::ScheduleOverride> {
+        self.schedule.iter().map(ScheduleKeys::entry).collect()
     }
 
     /// Returns what matters more, or less, than the rest.

@@ -61,7 +61,27 @@ fn moment(option: &str, text: &str) -> Result<Moment> {
 /// Returns the name of the user of this session.
 fn who(named: Option<&str>) -> String {
     let user = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
-    named.map(str::to_owned).or_else(user).unwrap_or_else(|| "unknown".to_owned())
+    let named = named.map(str::to_owned).or_else(user).or_else(user_of_process);
+    named.unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Returns the user of this process by the number that the system gives, as where no session is: in a
+/// container, or run by a schedule.
+fn user_of_process() -> Option<String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let uid = std::fs::metadata("/proc/self").ok()?.uid();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let name = users.lines().find_map(|line| {
+            let mut parts = line.split(':');
+            let (name, number) = (parts.next()?, parts.nth(1)?);
+            (number.parse() == Ok(uid)).then(|| name.to_owned())
+        });
+        Some(name.unwrap_or_else(|| format!("uid {uid}")))
+    }
+    #[cfg(not(unix))]
+    None
 }
 
 /// Returns a time as it is shown, to the second.

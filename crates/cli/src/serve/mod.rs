@@ -1,6 +1,7 @@
 //! The `serve` command: a server in the foreground, until a signal ends it.
 
 mod audit;
+mod check;
 mod health;
 mod printer;
 mod searches;
@@ -12,11 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use spilltrail_app::{
-    CancellationToken, Content, DataFolder, InputOptions, Journal, ServeOptions as AppOptions,
-    Server,
-};
-use spilltrail_deliver::{Clients, Limits, MissingSecret, Output};
+use spilltrail_app::{CancellationToken, DataFolder, Journal, Server};
 use spilltrail_server::Router;
 use spilltrail_server::api::{AccessOptions, Api, ApiParts, ApiToken, JobOptions, Readers};
 use spilltrail_server::hec::{Collector, Options as HecOptions, WalInbox};
@@ -44,10 +41,10 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let of_tokens = tokens::sourcetypes(&crate::token::read(&folder.tokens())?);
     serve.sourcetypes.extend(of_tokens.iter().cloned());
     let (hec, api) = (address(options.hec, HEC)?, address(options.api, API)?);
-    let mut mistakes = mistakes_of_inputs(&serve.inputs);
-    mistakes.extend(mistakes_of_outputs(&serve.outputs).await?);
+    let mut mistakes = check::mistakes_of_inputs(&serve.inputs);
+    mistakes.extend(check::mistakes_of_outputs(&serve.outputs).await?);
     if options.check_config {
-        return check(&options, &serve, mistakes).await;
+        return check::run(&options, &serve, mistakes).await;
     }
     if let Some(mistake) = mistakes.into_iter().next() {
         bail!(mistake);
@@ -187,90 +184,6 @@ async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; `--{flag}` names another address, or `off`")
     })
-}
-
-/// Returns the mistakes of inputs: each must have a name of its own, and say once where its logs are.
-fn mistakes_of_inputs(inputs: &[InputOptions]) -> Vec<String> {
-    let mut mistakes = Vec::new();
-    for (at, input) in inputs.iter().enumerate() {
-        match (input.logs.is_empty(), &input.queue) {
-            (true, None) => {
-                mistakes.push(format!("input `{}` needs `logs`, or `queue`", input.name));
-            }
-            (false, Some(_)) => {
-                mistakes.push(format!("input `{}` has both `logs` and `queue`", input.name));
-            }
-            _ => {}
-        }
-        if inputs[..at].iter().any(|other| other.name == input.name) {
-            mistakes.push(format!("two inputs have the name `{}`", input.name));
-        }
-    }
-    mistakes
-}
-
-/// Returns the mistakes of outputs, which would show only when a finding is lost. A secret that may come is
-/// only told.
-async fn mistakes_of_outputs(outputs: &[Output]) -> Result<Vec<String>> {
-    let clients = Clients::new(|name| std::env::var(name).ok(), Limits::default())?;
-    let mut mistakes = Vec::new();
-    for (at, output) in outputs.iter().enumerate() {
-        if outputs[..at].iter().any(|other| other.name == output.name) {
-            mistakes.push(format!("two outputs have the name `{}`", output.name));
-        }
-        if let Err(error) = output.check() {
-            mistakes.push(format!("output `{}`: {}; {}", error.output, error.message, error.help));
-            continue;
-        }
-        if !output.enabled {
-            continue;
-        }
-        for MissingSecret { error, is_permanent } in output.check_secrets(&clients).await {
-            let text = format!("output `{}`: {}; {}", error.output, error.message, error.help);
-            if is_permanent {
-                mistakes.push(text);
-            } else {
-                report::line(format_args!("warning: {text}"));
-            }
-        }
-    }
-    Ok(mistakes)
-}
-
-/// Tells what would run, and all that is wrong: the `mistakes` that are known, and what only a try shows.
-async fn check(
-    options: &ServeOptions,
-    serve: &AppOptions,
-    mut mistakes: Vec<String>,
-) -> Result<ExitCode> {
-    if let Err(error) = tls::check(&options.file) {
-        mistakes.push(report::chain(error.as_ref()));
-    }
-    for input in &serve.inputs {
-        match spilltrail_app::standing_of(input).await {
-            Err(reason) => mistakes.push(format!("input `{}`: {reason}", input.name)),
-            Ok(Some(standing)) if standing.redrive.is_none() => report::line(format_args!(
-                "note: the queue of input `{}` has no queue for messages that fail again and again; \
-                 they come back until the queue drops them",
-                input.name
-            )),
-            Ok(_) => {}
-        }
-    }
-    for mistake in &mistakes {
-        report::line(format_args!("error: {mistake}"));
-    }
-    let content = Content::load(&serve.content)?;
-    report::content(&content.problems, Detail::Full);
-    let plan = spilltrail_app::schedules_of(&content, serve)?;
-    for (name, reason) in &plan.left_out {
-        report::line(format_args!("note: {name} does not run: {reason}"));
-    }
-    report::line(format_args!(
-        "note: {} would run on schedules",
-        report::counted(plan.scheduled as u64, "detection")
-    ));
-    Ok(if mistakes.is_empty() { status::of_content(&content) } else { status::failed() })
 }
 
 fn micros() -> i64 {

@@ -1,0 +1,143 @@
+//! Checks a configuration without working with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use spilltrail_app as app;
+use spilltrail_app::{Content, DataFolder, InputOptions, ServeOptions as AppOptions};
+use spilltrail_deliver::{Clients, Limits, MissingSecret, Output};
+use spilltrail_diagnostic::{Code, Diagnostic, Severity, visible};
+
+use super::tls;
+use crate::arguments::ServeOptions;
+use crate::report::{self, Detail};
+use crate::{output, status};
+
+/// Returns the mistakes of inputs: each must have a name of its own, and say once where its logs are.
+pub(super) fn mistakes_of_inputs(inputs: &[InputOptions]) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    for (at, input) in inputs.iter().enumerate() {
+        match (input.logs.is_empty(), &input.queue) {
+            (true, None) => {
+                mistakes.push(format!("input `{}` needs `logs`, or `queue`", input.name));
+            }
+            (false, Some(_)) => {
+                mistakes.push(format!("input `{}` has both `logs` and `queue`", input.name));
+            }
+            _ => {}
+        }
+        if inputs[..at].iter().any(|other| other.name == input.name) {
+            mistakes.push(format!("two inputs have the name `{}`", input.name));
+        }
+    }
+    mistakes
+}
+
+/// Returns the mistakes of outputs, which would show only when a finding is lost. A secret that may come is
+/// only told.
+pub(super) async fn mistakes_of_outputs(outputs: &[Output]) -> Result<Vec<String>> {
+    let clients = Clients::new(|name| std::env::var(name).ok(), Limits::default())?;
+    let mut mistakes = Vec::new();
+    for (at, output) in outputs.iter().enumerate() {
+        if outputs[..at].iter().any(|other| other.name == output.name) {
+            mistakes.push(format!("two outputs have the name `{}`", output.name));
+        }
+        if let Err(error) = output.check() {
+            mistakes.push(format!("output `{}`: {}; {}", error.output, error.message, error.help));
+            continue;
+        }
+        if !output.enabled {
+            continue;
+        }
+        for MissingSecret { error, is_permanent } in output.check_secrets(&clients).await {
+            let text = format!("output `{}`: {}; {}", error.output, error.message, error.help);
+            if is_permanent {
+                mistakes.push(text);
+            } else {
+                report::line(format_args!("warning: {text}"));
+            }
+        }
+    }
+    Ok(mistakes)
+}
+
+/// Tells what would run, and all that is wrong: the `mistakes` that are known, and what only a try shows.
+pub(super) async fn run(
+    options: &ServeOptions,
+    serve: &AppOptions,
+    mut mistakes: Vec<String>,
+) -> Result<ExitCode> {
+    if let Err(error) = tls::check(&options.file) {
+        mistakes.push(report::chain(error.as_ref()));
+    }
+    for input in &serve.inputs {
+        match spilltrail_app::standing_of(input).await {
+            Err(reason) => mistakes.push(format!("input `{}`: {reason}", input.name)),
+            Ok(Some(standing)) if standing.redrive.is_none() => report::line(format_args!(
+                "note: the queue of input `{}` has no queue for messages that fail again and again; \
+                 they come back until the queue drops them",
+                input.name
+            )),
+            Ok(_) => {}
+        }
+    }
+    for mistake in &mistakes {
+        report::line(format_args!("error: {mistake}"));
+    }
+    let content = Content::load(&serve.content)?;
+    report::content(&content.problems, Detail::Full);
+    let plan = spilltrail_app::schedules_of(&content, serve)?;
+    for (name, reason) in &plan.left_out {
+        report::line(format_args!("note: {name} does not run: {reason}"));
+    }
+    for (name, reason) in skipped(&content, serve, &plan.scheduled).await? {
+        report::line(format_args!("warning: {name} would be skipped when it is due: {reason}"));
+    }
+    report::line(format_args!(
+        "note: {} would run on schedules",
+        report::counted(plan.scheduled.len() as u64, "detection")
+    ));
+    let names: BTreeSet<&str> = plan.scheduled.values().map(String::as_str).collect();
+    output::print(&names.iter().map(|name| format!("{}\n", visible(name))).collect::<String>())?;
+    Ok(if mistakes.is_empty() { status::of_content(&content) } else { status::failed() })
+}
+
+/// Returns those of the scheduled detections that cannot run as things are, each with the reason.
+async fn skipped(
+    content: &Content,
+    serve: &AppOptions,
+    scheduled: &BTreeMap<String, String>,
+) -> Result<Vec<(String, String)>> {
+    let set = &content.set;
+    let ids = scheduled.keys().filter(|id| set.detections.iter().any(|one| one.id == **id));
+    let select = app::Selection { detections: ids.cloned().collect(), ..app::Selection::default() };
+    if select.is_all() {
+        return Ok(Vec::new());
+    }
+    let report = app::check::check(
+        content,
+        &app::check::CheckOptions { select, ..app::check::CheckOptions::default() },
+    )
+    .await?;
+    let lookups = DataFolder::new(&serve.data).lookups();
+    let reason = |told: &app::check::Told| {
+        let Diagnostic { severity, code, message, .. } = &told.diagnostic;
+        // Searches may have written it, and people put it there.
+        let is_there = || message.split('`').nth(1).is_some_and(|name| kept(&lookups, name));
+        let is_error =
+            *severity == Severity::Error && !(*code == Code::MISSING_LOOKUP && is_there());
+        is_error.then(|| format!("{code}: {message}"))
+    };
+    let of_search = |one: app::check::CheckedSearch| {
+        one.diagnostics.iter().find_map(reason).map(|reason| (one.name.clone(), reason))
+    };
+    Ok(report.detections.into_iter().filter_map(of_search).collect())
+}
+
+/// Returns true if a data folder has a lookup.
+fn kept(lookups: &Path, name: &str) -> bool {
+    let found = |name: String| lookups.join(name).try_exists().unwrap_or(false);
+    found(name.to_owned()) || found(format!("{name}.csv"))
+}
