@@ -82,7 +82,7 @@ impl Default for ServeOptions {
     fn default() -> Self {
         Self {
             max_connections: 1024,
-            head_patience: Duration::from_mins(1),
+            head_patience: Duration::from_secs(15),
             write_patience: Duration::from_mins(1),
             stop_patience: Duration::from_secs(10),
         }

@@ -232,6 +232,15 @@ fn number_of(source: &str) -> usize {
     source.split(':').next().and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
 }
 
+/// Returns true for a text that is a line of words, and cannot hold an event: no JSON, no table, nothing that
+/// is packed. A decoder would find nothing in it, at far more cost.
+fn is_a_line(text: &str) -> bool {
+    let holds = |byte: u8| matches!(byte, b'{' | b'[' | b'\n' | b'\r' | 0);
+    // What is packed as text has no blanks.
+    let is_of_words = text.len() < 16 || text.bytes().take(256).any(|byte| byte == b' ');
+    is_of_words && !text.bytes().any(holds)
+}
+
 impl<'e> Found<'e> {
     fn of(events: &'e Events, of_batch: &LakeOrigin) -> Result<Self, BatchError> {
         let format = match of_batch.format.as_str() {
@@ -283,6 +292,7 @@ impl<'e> Found<'e> {
                     arrived.push(Arrived::Events);
                 }
                 (Some(_), Err(_)) => arrived.push(Arrived::Events),
+                (None, Ok(text)) if is_a_line(text) => arrived.push(Arrived::Text),
                 (None, _) => {
                     let text = Input::Seekable(Box::new(Cursor::new(event.raw.to_vec())));
                     let report = decoder.decode(text, &origin, &mut keep);
@@ -556,6 +566,48 @@ mod tests {
         ] {
             let expected: Vec<_> = expected.iter().map(|place| all[*place].clone()).collect();
             assert_eq!(found(&events, predicate.clone()), expected, "{predicate:?}");
+        }
+    }
+
+    /// What is not decoded holds no event that a decoder would find.
+    #[test]
+    fn lines_of_words_hold_no_events() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let pieces = [
+            "a",
+            "GET /x HTTP/1.1",
+            " ",
+            "eventName=A",
+            ",",
+            "\"",
+            "\\u007b",
+            ":",
+            "H4sIAAAA",
+            "é",
+            "\t",
+            "=",
+            "PAR1",
+        ];
+        let mut lines = 0;
+        for _ in 0..20_000 {
+            let count = random.usize(1..8);
+            let text: String = (0..count).map(|_| pieces[random.usize(..pieces.len())]).collect();
+            if !is_a_line(&text) {
+                continue;
+            }
+            lines += 1;
+            let request = ScanRequest { predicate: Predicate::All, fields: Vec::new().into() };
+            let mut decoder = Decoder::new(&DecodeOptions::new([request]));
+            let input = Input::Seekable(Box::new(Cursor::new(text.clone().into_bytes())));
+            let report =
+                decoder.decode(input, &Origin::new("t"), &mut |_, _| ControlFlow::Continue(()));
+            assert_eq!(Arrived::of(text.as_bytes(), &report), Arrived::Text, "{text:?}");
+        }
+        assert!(lines > 10_000, "{lines}");
+        for text in
+            [r#"{"a":1}"#, "a\nb", "see [1]", "H4sIAAAAAAAAA6tWKkktLlGyUlAqSMzMU6oFAMY8", "a b\0"]
+        {
+            assert!(!is_a_line(text), "{text}");
         }
     }
 }

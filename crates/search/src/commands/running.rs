@@ -8,6 +8,7 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use spilltrail_eval::cancel::is_canceled;
 use spilltrail_eval::limits;
 use spilltrail_event::{Field, Value};
 
@@ -106,8 +107,14 @@ impl<F: RowByRow> Running for Computing<F> {
         let (inputs, present) = (readers(&self.inputs)?, readers(&self.present)?);
         let mut columns: Vec<ColumnBuilder> =
             self.outputs.iter().map(|field| ColumnBuilder::new(field.kind)).collect();
+        // A row may be compared with very many.
+        let mut is_cut = false;
         limits::watch(|| {
             for row in 0..batch.num_rows() {
+                if is_canceled() {
+                    is_cut = true;
+                    return;
+                }
                 let given: Vec<Value<'_>> =
                     inputs.iter().map(|reader| value(reader, row)).collect();
                 let own: Vec<Value<'_>> = present.iter().map(|reader| value(reader, row)).collect();
@@ -116,6 +123,9 @@ impl<F: RowByRow> Running for Computing<F> {
             }
         })
         .map_err(to_engine)?;
+        if is_cut {
+            return Err(to_engine(limits::canceled()));
+        }
         let names = self.outputs.iter().map(|field| field.name.clone());
         let set: Vec<(String, ArrayRef)> =
             names.zip(columns.into_iter().map(ColumnBuilder::finish)).collect();

@@ -86,18 +86,15 @@ fn from_start(points: &Points, settings: Settings, start: u64) -> Option<Cluster
     let centers = starting(points, settings.count, start);
     let mut clusters = Clusters { labels: Vec::new(), centers, distortion: f64::INFINITY };
     for _ in 0..settings.rounds.max(1) {
-        if is_canceled() {
-            return None;
-        }
         let before = clusters.distortion;
-        clusters.assign(points, settings.distance);
+        clusters.assign(points, settings.distance)?;
         clusters.center(points);
         // A round that is no better is the last one, so that there is an end without a tolerance, too.
         if before - clusters.distortion <= settings.tolerance {
             break;
         }
     }
-    clusters.assign(points, settings.distance);
+    clusters.assign(points, settings.distance)?;
     Some(clusters)
 }
 
@@ -133,16 +130,20 @@ fn next(state: &mut u64) -> u64 {
 
 impl Clusters {
     /// Puts each point into the cluster with the nearest center.
-    fn assign(&mut self, points: &Points, distance: Distance) {
+    fn assign(&mut self, points: &Points, distance: Distance) -> Option<()> {
         self.labels.clear();
         self.distortion = 0.0;
         for point in points.iter() {
+            if is_canceled() {
+                return None;
+            }
             let distances = self.centers.iter().map(|center| distance.between(point, center));
             let nearest = distances.enumerate().min_by(|one, other| one.1.total_cmp(&other.1));
             let (label, nearest) = nearest.unwrap_or((0, 0.0));
             self.labels.push(label);
             self.distortion += nearest;
         }
+        Some(())
     }
 
     /// Moves each center to the mean of its points.
