@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use spilltrail_app::{AppError, Missing, Search, Untouched};
+use spilltrail_diagnostic::Diagnostic;
 use spilltrail_event::TimeBounds;
 
 use crate::report::{self, instant};
@@ -15,19 +16,42 @@ pub(crate) struct Found {
     pub(crate) misses_values: bool,
 }
 
-/// Says on standard error why there are no rows, or no values in a column.
-/// Times are those of the zone.
+/// Who is told what there is to say of a search.
+pub(crate) trait Listener {
+    /// Takes doubts about the search.
+    fn diagnostics(&mut self, diagnostics: &[Diagnostic]);
+
+    /// Takes something that is good to know.
+    fn note(&mut self, text: &str);
+}
+
+/// Tells on standard error.
+pub(crate) struct Printed<'s> {
+    /// What the search is called.
+    pub(crate) origin: &'s str,
+    /// Its text.
+    pub(crate) text: &'s str,
+}
+
+impl Listener for Printed<'_> {
+    fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
+        report::diagnostics(diagnostics, self.origin, self.text);
+    }
+
+    fn note(&mut self, text: &str) {
+        report::line(format_args!("note: {text}"));
+    }
+}
+
+/// Says why there are no rows, or no values in a column. Times are those of the zone.
 pub(crate) async fn explain(
     search: &Search,
     found: Found,
-    origin: &str,
     zone: &TimeZone,
+    listener: &mut (dyn Listener + Send),
 ) -> Result<(), AppError> {
-    let doubts = |found_nothing| {
-        report::diagnostics(&search.doubts(found_nothing), origin, search.text());
-    };
     let Some(read) = search.read() else {
-        doubts(found.is_empty);
+        listener.diagnostics(&search.doubts(found.is_empty));
         return Ok(());
     };
     let untouched = search.untouched();
@@ -35,11 +59,13 @@ pub(crate) async fn explain(
         return Ok(());
     }
     if read.events > 0 {
-        report::met_indexes(&search.met_indexes());
-        report::diagnostics(&search.dotted_fields().await?, origin, search.text());
+        if let Some(met) = report::met_indexes(&search.met_indexes()) {
+            listener.note(&met);
+        }
+        listener.diagnostics(&search.dotted_fields().await?);
     }
     let found_nothing = found.is_empty || search.matched() == Some(0) || untouched.is_some();
-    doubts(found_nothing);
+    listener.diagnostics(&search.doubts(found_nothing));
     if !found_nothing && !found.misses_values {
         return Ok(());
     }
@@ -54,11 +80,11 @@ pub(crate) async fn explain(
             }
             None => events_read(search, read.events, read.oldest.zip(read.newest), zone),
         };
-        report::line(format_args!("note: {what}; {why}"));
-        range(search, read.newest, zone);
+        listener.note(&format!("{what}; {why}"));
+        range(search, read.newest, zone, listener);
     }
     for missing in search.missing().await? {
-        report::line(format_args!("note: {}", what_is_missing(&missing)));
+        listener.note(&what_is_missing(&missing));
     }
     Ok(())
 }
@@ -81,16 +107,21 @@ fn events_read(search: &Search, events: u64, range: Option<(f64, f64)>, zone: &T
 }
 
 /// Says which range of time was searched, and what relative times count from.
-fn range(search: &Search, newest: Option<f64>, zone: &TimeZone) {
+fn range(
+    search: &Search,
+    newest: Option<f64>,
+    zone: &TimeZone,
+    listener: &mut (dyn Listener + Send),
+) {
     let own = search.own_range();
     let range = search.range();
     if !own.is_empty() {
-        report::line(format_args!("note: the search sets its own range: {}", own.join(" ")));
+        listener.note(&format!("the search sets its own range: {}", own.join(" ")));
     } else if range != TimeBounds::default() {
         let time = |time| instant(time, zone);
         let bound = |bound: Option<f64>| bound.map_or_else(|| "any time".to_owned(), time);
-        report::line(format_args!(
-            "note: searched from {} to {}",
+        listener.note(&format!(
+            "searched from {} to {}",
             bound(range.earliest),
             bound(range.latest)
         ));
@@ -105,8 +136,8 @@ fn range(search: &Search, newest: Option<f64>, zone: &TimeZone) {
         }
         None => "`--now TIME` counts them from another".to_owned(),
     };
-    report::line(format_args!(
-        "note: relative times count from the time of this run, {}; {advice}",
+    listener.note(&format!(
+        "relative times count from the time of this run, {}; {advice}",
         instant(present, zone)
     ));
 }

@@ -44,7 +44,8 @@ pub(crate) async fn run(options: FieldsOptions, cancel: CancellationToken) -> Re
     }
     report::diagnostics(&list.messages, "<search>", list.search.text());
     let found = explain::Found { is_empty: list.events == 0, misses_values: false };
-    explain::explain(&list.search, found, "<search>", &zone).await?;
+    let mut printed = explain::Printed { origin: "<search>", text: list.search.text() };
+    explain::explain(&list.search, found, &zone, &mut printed).await?;
     let is_cut = report::limits_met() || report::may_lack_rows(&list.messages);
     if let Some(read) = list.search.read() {
         report::unwrapped(&read.unwrapped);

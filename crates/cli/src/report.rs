@@ -229,15 +229,15 @@ pub(crate) fn instant(time: f64, zone: &TimeZone) -> String {
 }
 
 /// Prints comparisons with an index that hold for every event, because files have no index.
-pub(crate) fn met_indexes(comparisons: &[String]) {
-    let Some(first) = comparisons.first() else { return };
+pub(crate) fn met_indexes(comparisons: &[String]) -> Option<String> {
+    let first = comparisons.first()?;
     let others = match comparisons.len() - 1 {
         0 => String::new(),
         n => format!(" (and {n} more)"),
     };
-    line(format_args!(
-        "note: files have no index: `{first}`{others} matches all of them; `--index NAME` sets one"
-    ));
+    Some(format!(
+        "files have no index: `{first}`{others} matches all of them; `--index NAME` sets one"
+    ))
 }
 
 /// Returns true if rows of a search can be missing or lack fields, which one of its messages tells.

@@ -126,7 +126,8 @@ async fn print(
     report::diagnostics(&messages, origin, search.text());
     let found =
         explain::Found { is_empty: writer.is_empty(), misses_values: writer.misses_values() };
-    match explain::explain(search, found, origin, &zone).await {
+    let mut printed = explain::Printed { origin, text: search.text() };
+    match explain::explain(search, found, &zone, &mut printed).await {
         Ok(()) => Ok(Ok(is_cut)),
         Err(error) => fail(error),
     }

@@ -30,13 +30,22 @@ pub struct PartState {
     /// Why it cannot, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// True if the server can do all other work without it, and stays ready.
+    #[serde(skip)]
+    pub is_beside: bool,
 }
 
 impl PartState {
     /// Describes a part by what keeps it from its work, if anything does.
     #[must_use]
     pub fn new(part: impl Into<String>, state: Result<(), String>) -> Self {
-        Self { part: part.into(), ready: state.is_ok(), why: state.err() }
+        Self { part: part.into(), ready: state.is_ok(), why: state.err(), is_beside: false }
+    }
+
+    /// Lets the server be ready without it: whoever asks may send it no events otherwise.
+    #[must_use]
+    pub fn beside(self) -> Self {
+        Self { is_beside: true, ..self }
     }
 }
 
@@ -94,7 +103,7 @@ fn ready(api: Arc<Api>, asked: Asked) -> Answering {
         if !asked.is_trusted {
             parts.iter_mut().for_each(|part| part.why = None);
         }
-        let ready = parts.iter().all(|part| part.ready);
+        let ready = parts.iter().all(|part| part.ready || part.is_beside);
         let answer = Answer::json(&Ready { ready, parts })?;
         Ok(Answer { status: (!ready).then_some(503), ..answer })
     })

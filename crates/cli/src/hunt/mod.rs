@@ -69,7 +69,9 @@ pub(crate) async fn run(options: HuntOptions, cancel: CancellationToken) -> Resu
         baselines::tell(&summary.baselines, &content, detail);
     }
     allowed::complain(&summary, &doubted, format == Format::Table);
-    report::met_indexes(&summary.met_indexes);
+    if let Some(met) = report::met_indexes(&summary.met_indexes) {
+        report::line(format_args!("note: {met}"));
+    }
     let is_cut = report::limits_met();
     report::unread(&summary.unread, detail);
     report::nothing_ran(&summary);

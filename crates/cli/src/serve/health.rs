@@ -9,8 +9,10 @@ use spilltrail_server::hec::{Inbox, WalInbox};
 use spilltrail_server::{Delivered as Sent, Metrics, PartState, Readiness, Task};
 use spilltrail_store::{FindingState, Status};
 
+/// The part that has to do with addresses elsewhere.
+const OUTPUTS: &str = "outputs";
 /// The parts of a server that can have problems.
-const PARTS: &[&str] = &["lake", "store", "scheduler", "content", "outputs", "inputs", "network"];
+const PARTS: &[&str] = &["lake", "store", "scheduler", "content", OUTPUTS, "inputs", "network"];
 
 /// The part of a server that takes events of senders.
 const RECEIVE: &str = "receive";
@@ -120,10 +122,10 @@ impl ServeSink for Health {
                     Delivered::GivenUp => Sent::Failed,
                 });
                 if *what == Delivered::Sent {
-                    self.set("outputs", output, None);
+                    self.set(OUTPUTS, output, None);
                     self.succeeded(Task::Deliver);
                 } else {
-                    self.set("outputs", output, Some(reason.unwrap_or_default()));
+                    self.set(OUTPUTS, output, Some(reason.unwrap_or_default()));
                 }
             }
             ServeEvent::Ingested { .. } => self.succeeded(Task::Receive),
@@ -153,8 +155,12 @@ impl Readiness for Health {
             told.extend((more > 0).then_some(rest.as_str()));
             if told.is_empty() { Ok(()) } else { Err(told.join("; ")) }
         };
-        let mut parts: Vec<_> =
-            PARTS.iter().map(|part| PartState::new(*part, of_part(part))).collect();
+        // An address that does not answer elsewhere keeps nobody from sending events here.
+        let state = |part: &&str| match PartState::new(*part, of_part(part)) {
+            outputs if outputs.part == OUTPUTS => outputs.beside(),
+            other => other,
+        };
+        let mut parts: Vec<_> = PARTS.iter().map(state).collect();
         if let Some(inbox) = self.inbox.get() {
             let refused = |why| Err(format!("events are refused: {why}"));
             parts.push(PartState::new(RECEIVE, inbox.trouble().map_or(Ok(()), refused)));

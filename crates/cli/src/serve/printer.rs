@@ -1,5 +1,6 @@
 //! Prints what a server does, in a line each, with the time.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ const NOTHING_EVERY: Duration = Duration::from_mins(30);
 pub(super) struct Printer {
     /// When it was told last that there are no events.
     nothing: Mutex<Option<Instant>>,
+    /// The outputs that do not work, each with the number of attempts that failed.
+    failing: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Printer {
@@ -32,8 +35,37 @@ impl Printer {
     }
 }
 
+impl Printer {
+    /// Returns what there is to say of a delivery. Each finding is tried again and again, and an output that
+    /// does not work is told once, as it is when it works again.
+    fn delivery(&self, output: &str, what: Delivered, reason: &str) -> Option<String> {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        match what {
+            Delivered::Sent => failing.remove(output).map(|failed| {
+                let failed = report::counted(failed, "attempt");
+                format!("output {output}: works again, after {failed} that failed")
+            }),
+            // That is told with the finding.
+            Delivered::GivenUp => None,
+            Delivered::Again => {
+                let failed = failing.entry(output.to_owned()).or_default();
+                *failed += 1;
+                (*failed == 1).then(|| {
+                    format!("output {output}: findings are not delivered: {reason}; they are tried again")
+                })
+            }
+        }
+    }
+}
+
 impl ServeSink for Printer {
     fn event(&self, event: ServeEvent<'_>) {
+        if let ServeEvent::Delivered { output, what, reason, .. } = &event
+            && let Some(line) = self.delivery(output, *what, reason.unwrap_or_default())
+        {
+            let now = jiff::Timestamp::now();
+            report::line(format_args!("{now:.0} {line}"));
+        }
         if matches!(event, ServeEvent::NoEvents { .. }) && !self.tells_nothing() {
             return;
         }
@@ -104,15 +136,13 @@ fn lines(event: &ServeEvent<'_>) -> Vec<String> {
             "waiting: {detection} has run up to {}, which is later than the clock",
             ahead.done
         )],
-        ServeEvent::Delivered { what: Delivered::Sent, .. } => Vec::new(),
-        ServeEvent::Delivered { output, finding, what, reason } => {
-            let then = match what {
-                Delivered::GivenUp => "it is given up; the API repeats it",
-                _ => "it is tried again",
-            };
+        ServeEvent::Delivered { output, finding, what: Delivered::GivenUp, reason } => {
             let reason = reason.unwrap_or_default();
-            vec![format!("output {output}: finding {finding} was not delivered: {reason}; {then}")]
+            vec![format!(
+                "output {output}: finding {finding} is given up: {reason}; a request to the API sends it again"
+            )]
         }
+        ServeEvent::Delivered { .. } => Vec::new(),
         ServeEvent::Ingested { input, events, files } => {
             let (events, files) =
                 (report::counted(*events, "event"), report::counted(*files, "file"));
@@ -131,5 +161,25 @@ fn thing(part: &str, name: &str) -> String {
     match name {
         "" => part.to_owned(),
         name => format!("{part}: {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_that_does_not_work_is_told_once() {
+        let printer = Printer::default();
+        let told = |output, what| printer.delivery(output, what, "refused");
+        let fails = "output hook: findings are not delivered: refused; they are tried again";
+        assert_eq!(told("hook", Delivered::Again).as_deref(), Some(fails));
+        assert_eq!(told("hook", Delivered::Again), None);
+        assert_eq!(told("hook", Delivered::GivenUp), None);
+        assert!(told("mail", Delivered::Again).is_some());
+        let works = "output hook: works again, after 2 attempts that failed";
+        assert_eq!(told("hook", Delivered::Sent).as_deref(), Some(works));
+        assert_eq!(told("hook", Delivered::Sent), None);
+        assert_eq!(told("hook", Delivered::Again).as_deref(), Some(fails));
     }
 }

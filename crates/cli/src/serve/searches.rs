@@ -1,8 +1,10 @@
 //! Searches and indexes for the API.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 use spilltrail_app::{
     self as app, CancellationToken, CurrentContent, Input, Lake, ReadOptions, RunOptions,
@@ -16,6 +18,8 @@ use spilltrail_server::api::{
     SearchRequest, SearchSeverity, Searches,
 };
 use tokio::runtime::Handle;
+
+use crate::explain::{self, Listener};
 
 /// How often it is told how far a search is.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -65,6 +69,7 @@ impl ServedLake {
     ) -> Result<(), app::AppError> {
         let cancel = CancellationToken::new();
         let options = self.options(request, cancel.clone());
+        let zone = options.run.time.time_zone()?;
         let content = self.content.get();
         let work = async {
             let search = app::search(&content, &options).await?;
@@ -75,7 +80,7 @@ impl ServedLake {
                 }
             };
             let outcome = tokio::select! {
-                outcome = rows(&search, output) => outcome,
+                outcome = rows(&search, &zone, output) => outcome,
                 () = told => Ok(()),
             };
             output.progress(progress(&search));
@@ -104,18 +109,30 @@ fn progress(search: &app::Search) -> SearchProgress {
 }
 
 /// Hands over the rows of a search, and what there is to say of them.
-async fn rows(search: &app::Search, output: &SearchOutput) -> Result<(), app::AppError> {
+async fn rows(
+    search: &app::Search,
+    zone: &TimeZone,
+    output: &SearchOutput,
+) -> Result<(), app::AppError> {
     let mut rows = search.run().await?;
+    let (mut is_empty, mut without) = (true, BTreeSet::new());
+    without.extend(rows.fields().into_iter().map(|field| field.name));
     output.fields(rows.fields().into_iter().map(|field| field.name));
     'rows: while let Some(batch) = rows.next().await? {
         for row in batch.rows() {
             let Json::Object(members) = json::object(&row) else { continue };
+            is_empty = false;
+            if !without.is_empty() {
+                without.retain(|name| !members.contains_key(name));
+            }
             if let More::Enough = output.row(&members) {
                 break 'rows;
             }
         }
     }
     rows.messages().iter().for_each(|diagnostic| tell(output, diagnostic));
+    let found = explain::Found { is_empty, misses_values: is_empty || !without.is_empty() };
+    explain::explain(search, found, zone, &mut Told(output)).await?;
     for unread in search.unread().iter().filter(|unread| unread.is_damage()) {
         let reasons = unread.reasons.join("; ");
         output.message(SearchMessage {
@@ -127,14 +144,30 @@ async fn rows(search: &app::Search, output: &SearchOutput) -> Result<(), app::Ap
     Ok(())
 }
 
+/// Tells whoever asks for the job.
+struct Told<'o>(&'o SearchOutput);
+
+impl Listener for Told<'_> {
+    fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
+        diagnostics.iter().for_each(|diagnostic| tell(self.0, diagnostic));
+    }
+
+    fn note(&mut self, text: &str) {
+        let text = text.to_owned();
+        self.0.message(SearchMessage { severity: SearchSeverity::Info, code: None, text });
+    }
+}
+
+/// Tells a message with its help. A program has the text of the search, and no place to point to.
 fn tell(output: &SearchOutput, diagnostic: &Diagnostic) {
+    let help = diagnostic.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
     output.message(SearchMessage {
         severity: match diagnostic.severity {
             Severity::Warning => SearchSeverity::Warning,
             _ => SearchSeverity::Error,
         },
         code: Some(diagnostic.code.to_string()),
-        text: diagnostic.message.clone(),
+        text: format!("{}{help}", diagnostic.message),
     });
 }
 
