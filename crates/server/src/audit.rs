@@ -40,9 +40,11 @@ pub enum RefusalReason {
     WrongHost,
     /// A page of another server sent the request.
     WrongOrigin,
+    /// What it asks or sends is not understood, whoever sent it.
+    Invalid,
 }
 
-/// A request that was refused for its token, or for where it comes from.
+/// A request that was refused for its token, for where it comes from, or for what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The part that refused it.

@@ -193,6 +193,14 @@ impl Access {
         is_address || is_loopback_name(&host) || self.hosts.contains(&host)
     }
 
+    /// Tells of a request that is not understood.
+    pub(super) fn invalid(&self, parts: &Parts, now: Instant) {
+        let address = ClientAddress::of(&parts.extensions);
+        let reason = RefusalReason::Invalid;
+        let refusal = Refusal { part: Part::Api, address, reason, token: None, untold: 0 };
+        self.audit.refused(refusal, now);
+    }
+
     fn refuse(&self, reason: RefusalReason, address: Option<IpAddr>, now: Instant) -> ApiError {
         let refusal = Refusal { part: Part::Api, address, reason, token: None, untold: 0 };
         self.audit.refused(refusal, now);
@@ -222,9 +230,10 @@ impl Access {
                 Code::WrongOrigin,
                 "pages of other servers may not send requests to this one",
             ),
-            RefusalReason::Unknown | RefusalReason::Disabled | RefusalReason::InQuery => {
-                ("unknown", Code::Unauthorized, "the token is unknown")
-            }
+            RefusalReason::Unknown
+            | RefusalReason::Disabled
+            | RefusalReason::InQuery
+            | RefusalReason::Invalid => ("unknown", Code::Unauthorized, "the token is unknown"),
         };
         self.metrics.api_refused(name);
         ApiError::new(code, message)

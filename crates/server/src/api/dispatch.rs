@@ -117,6 +117,7 @@ async fn run_with(
         Err(error) => return Told::failed(error, operation),
     };
     let Some(operation) = operation else {
+        api.access.invalid(parts, Instant::now());
         if operations.is_empty() {
             let error = ApiError::new(Code::NotFound, "there is no such path");
             return Told::failed(error, None);
@@ -128,6 +129,11 @@ async fn run_with(
         return Told { allowed: Some(allowed), ..told };
     };
     let answer = of(api, id, operation, is_trusted, parts, (body, unreadable)).await;
+    // What is not there, or not any more, is asked for in good faith.
+    let is_invalid = |error: &ApiError| matches!(error.code.status(), 400 | 408 | 413 | 415);
+    if answer.as_ref().is_err_and(is_invalid) {
+        api.access.invalid(parts, Instant::now());
+    }
     Told { answer, operation: Some(operation), allowed: None }
 }
 

@@ -22,7 +22,7 @@ use super::reply::{Code, Reply};
 use super::split::Splitter;
 use super::time::microseconds;
 use super::tokens::{Token, Tokens};
-use crate::audit::{Part, Refusal};
+use crate::audit::{Part, Refusal, RefusalReason};
 use crate::ids::RequestId;
 use crate::serve::ClientAddress;
 
@@ -67,6 +67,9 @@ pub(super) async fn take(collector: &Collector, form: Form, request: Request) ->
         Some(reply) => admitted(collector, &parts, &collector.tokens()).err().unwrap_or(reply),
         None => take_body(collector, form, &parts, &mut body).await,
     };
+    if reply.is_of_wrong_request() {
+        refuse(collector, &parts, RefusalReason::Invalid, None);
+    }
     body.drain().await;
     reply
 }
@@ -322,13 +325,17 @@ fn admitted<'a>(
     match authorize(&parts.headers, &query, tokens) {
         Ok(token) => Ok((query, token)),
         Err(Refused { code, reason, token }) => {
-            let address = ClientAddress::of(&parts.extensions);
-            let part = Part::Collector;
-            let refusal = Refusal { part, address, reason, token, untold: 0 };
-            collector.audit.refused(refusal, Instant::now());
+            refuse(collector, parts, reason, token);
             Err(code.into())
         }
     }
+}
+
+/// Tells of a request that is refused.
+fn refuse(collector: &Collector, parts: &Parts, reason: RefusalReason, token: Option<String>) {
+    let address = ClientAddress::of(&parts.extensions);
+    let refusal = Refusal { part: Part::Collector, address, reason, token, untold: 0 };
+    collector.audit.refused(refusal, Instant::now());
 }
 
 /// Returns the channel of a request.

@@ -167,6 +167,14 @@ impl Reply {
         }
     }
 
+    /// Returns true if the request itself is wrong, and not only its token.
+    pub(crate) fn is_of_wrong_request(&self) -> bool {
+        let is_of_token = matches!(self, Self::Hec { code: Code::QueryStringAuthorization, .. });
+        let of_token = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+        let status = self.status();
+        status.is_client_error() && !is_of_token && !of_token.contains(&status)
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Hec { code, .. } => {

@@ -52,6 +52,22 @@ async fn who_has_no_token_is_told_and_learns_nothing() {
     }
     let told = server.told.refusals.lock().unwrap().clone();
     assert_eq!(told[0].reason, RefusalReason::Missing);
+    // Each from an address of its own, because one is told of once a second.
+    for (address, target, status) in [
+        ("10.0.0.2", "/api/v1/findings?nosuch=1", 400),
+        ("10.0.0.3", "/api/v1/nowhere", 404),
+        ("10.0.0.4", "/api/v1/findings/abcdef0123456789", 404),
+    ] {
+        let request = request("GET", target).header("authorization", "Bearer secret");
+        let answer = server.send(address, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, status, "{target}");
+        let told = server.told.refusals.lock().unwrap().clone();
+        let is_told = told.iter().any(|refusal| {
+            refusal.reason == RefusalReason::Invalid
+                && refusal.address.is_some_and(|known| known.to_string() == address)
+        });
+        assert_eq!(is_told, address != "10.0.0.4", "{target}: {told:?}");
+    }
     // Rebinding: a page that reaches this machine by a name of its own.
     let evil = axum::http::Request::get("/metrics").header("host", "evil.example");
     let answer = server.send("127.0.0.1", evil.body(Body::empty()).unwrap()).await;

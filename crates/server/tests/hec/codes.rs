@@ -336,6 +336,23 @@ async fn refused_tokens_are_told() {
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_not_understood_are_told() {
+    for (case, is_told) in [
+        (Case { body: "{\"event\":", ..POST }, true),
+        (Case { body: "", ..POST }, true),
+        (POST, false),
+    ] {
+        let server = Server::start(TestInbox::new(&[]), options()).await;
+        let headers = [("Authorization", case.authorization)];
+        server.ask("POST", case.target, &headers, case.body).await;
+        let told = server.refusals.lock().unwrap().clone();
+        let reasons: Vec<_> = told.iter().map(|refusal| refusal.reason).collect();
+        assert_eq!(reasons, if is_told { vec![RefusalReason::Invalid] } else { Vec::new() });
+        server.stop().await;
+    }
+}
+
 /// An address of IPv4 is told as one, also where the listener has IPv6.
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_have_one_form() {
