@@ -26,6 +26,7 @@ pub(crate) fn replace(path: &Path, columns: &[String], rows: &TableRows) -> io::
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    keep_version(path)?;
     whole_file::replace(path, |file| {
         let mut writer = csv::Writer::from_writer(BufWriter::new(file));
         writer.write_record(columns)?;
@@ -36,6 +37,41 @@ pub(crate) fn replace(path: &Path, columns: &[String], rows: &TableRows) -> io::
     })?;
     sync_folder(folder);
     Ok(())
+}
+
+/// The folder beside lookups that has their earlier versions. Whoever makes it wants them.
+pub(crate) const VERSIONS: &str = ".versions";
+
+/// The earlier versions of a lookup that are kept.
+const MOST_VERSIONS: usize = 10;
+
+/// Keeps a file, which is about to be replaced, under its name and the time of its rows, if its folder has a
+/// place for that. Deletes the oldest ones beyond the most that are kept.
+fn keep_version(path: &Path) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(".")).join(VERSIONS);
+    let (Ok(old), true) = (fs::metadata(path), folder.is_dir()) else { return Ok(()) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let time = jiff::Timestamp::try_from(old.modified()?).map_err(io::Error::other)?;
+    // Names are in the order of their times.
+    let version = folder.join(format!("{name}.{}", time.strftime("%Y%m%dT%H%M%S.%6fZ")));
+    match fs::hard_link(path, &version) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            fs::copy(path, &version).map(drop)?;
+        }
+        _ => {}
+    }
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let entry = entry?;
+        let other = entry.file_name();
+        let is_of_lookup = other.to_str().and_then(|other| other.strip_prefix(&*name));
+        if is_of_lookup.is_some_and(|rest| rest.starts_with(".2") || rest.starts_with(".1")) {
+            kept.push(entry.path());
+        }
+    }
+    kept.sort_unstable();
+    let more = kept.len().saturating_sub(MOST_VERSIONS);
+    kept.into_iter().take(more).try_for_each(fs::remove_file)
 }
 
 /// Makes a rename last, so that later runs know what this one learned. The file is replaced already, and
@@ -54,6 +90,35 @@ mod tests {
 
     fn row(cells: &[&str]) -> Vec<String> {
         cells.iter().map(|cell| (*cell).to_owned()).collect()
+    }
+
+    #[test]
+    fn earlier_versions_are_kept_where_there_is_a_place_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seen.csv");
+        let columns = ["a".to_owned()];
+        let write = |value: &str| {
+            let rows: TableRows = vec![row(&[value])].into();
+            replace(&path, &columns, &rows).unwrap();
+        };
+        write("0");
+        write("1");
+        let versions = folder.path().join(VERSIONS);
+        fs::create_dir(&versions).unwrap();
+        for number in 2..15 {
+            let time =
+                std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000 + number);
+            File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+            write(&number.to_string());
+        }
+        fs::write(versions.join("seen.csv.old"), "").unwrap();
+        let mut kept: Vec<_> =
+            fs::read_dir(&versions).unwrap().map(|one| one.unwrap().path()).collect();
+        kept.sort();
+        assert_eq!(kept.len(), MOST_VERSIONS + 1);
+        // The last of them is what was there before the last write.
+        assert_eq!(fs::read_to_string(&kept[MOST_VERSIONS - 1]).unwrap(), "a\n13\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n14\n");
     }
 
     #[test]

@@ -56,6 +56,13 @@ fn write(path: &Path, tokens: &Tokens) -> Result<()> {
 fn add(options: &TokenAddOptions) -> Result<ExitCode> {
     let path = options.data.folder()?.tokens();
     let mut tokens = read(&path)?.list().to_vec();
+    let name = &options.name;
+    if tokens.iter().any(|token| token.name == *name) {
+        bail!(
+            "there is a token `{name}` already; choose another name, or remove that one first with \
+             `spilltrail token remove {name}`"
+        );
+    }
     let secret = new_token()?;
     let created = jiff::Timestamp::now().as_microsecond();
     tokens.push(Token {

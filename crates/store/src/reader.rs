@@ -107,6 +107,15 @@ impl StoreReader {
         Ok(statement.query_row((schedule, nominal.0), |row| row.get(0))?)
     }
 
+    /// Returns true if any run is recorded.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn has_runs(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM runs)";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
     /// Returns the entries of the ledger from a nominal time on, in the order of nominal times and of
     /// attempts.
     ///

@@ -162,7 +162,7 @@ pub(crate) fn rows_of(
             number += 1;
             return;
         }
-        let mut is_text = true;
+        let (mut is_text, mut is_whole) = (true, false);
         while let Some(row) = found_rows.next_if(|row| row.number == number) {
             match arrived(number) {
                 Arrived::Text => continue,
@@ -171,6 +171,8 @@ pub(crate) fn rows_of(
                 Arrived::Object | Arrived::Events => {}
             }
             is_text = false;
+            // What is damaged within an event, such as a value that is packed, is in its text.
+            is_whole |= row.text.as_bytes() == event.raw.trim_ascii();
             let FoundRow { text, format, leads, .. } = row;
             // Nobody knows better than CloudTrail when its events happened; others have the time that
             // their sender gives. Readers of rows go by this.
@@ -183,7 +185,7 @@ pub(crate) fn rows_of(
             time.into_iter().for_each(|time| see(Seen::Time(time)));
             pushed = pushed.clone().and_then(|()| rows.push(&row));
         }
-        let damage = found.damaged.get(&number);
+        let damage = found.damaged.get(&number).filter(|_| !is_whole);
         if let Some(damage) = damage {
             see(Seen::Damage(damage));
         }
@@ -452,9 +454,14 @@ mod tests {
         let event = r#"{"eventSource":"s","eventName":"A","eventTime":"2026-03-17T10:00:00Z"}"#;
         let cut = format!("{{\"Records\":[{event},{{\"eventSource\":\"s\",\"eventName\":]}}");
         let whole = format!("{{\"Records\":[{event}]}}");
+        // A value that looks packed and cannot be unpacked is in its event as it is.
+        let packed = format!("UEsDBA{}", "cHBw".repeat(100));
+        let packed =
+            event.replace('}', &format!(",\"eventVersion\":\"1.08\",\"pad\":\"{packed}==\"}}"));
         for (text, expected, told) in [
             (&cut, &[event, &cut][..], true),
             (&whole, &[event], false),
+            (&packed, &[&packed], false),
             (&"no event".to_owned(), &["no event"], false),
         ] {
             let origin = LakeOrigin { index: "main".into(), ..LakeOrigin::default() };
@@ -596,7 +603,7 @@ mod tests {
                 continue;
             }
             lines += 1;
-            let request = ScanRequest { predicate: Predicate::All, fields: Vec::new().into() };
+            let request = ScanRequest { predicate: Predicate::All, fields: Vec::new() };
             let mut decoder = Decoder::new(&DecodeOptions::new([request]));
             let input = Input::Seekable(Box::new(Cursor::new(text.clone().into_bytes())));
             let report =

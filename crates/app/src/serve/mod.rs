@@ -57,6 +57,7 @@ pub use trouble::Trouble;
 
 use crate::content::Content;
 use crate::error::AppError;
+use crate::kept_file;
 use journal::Journaled;
 use mover::Mover;
 use outputs::Outputs;
@@ -102,7 +103,8 @@ impl Server {
         let failed = |reason: String| AppError::Lake { path: folder.path().to_owned(), reason };
         crate::lake::check_folder(folder.path())?;
         make_private(folder.path()).map_err(|error| failed(error.to_string()))?;
-        fs::create_dir_all(folder.lookups()).map_err(|error| failed(error.to_string()))?;
+        let versions = folder.lookups().join(kept_file::VERSIONS);
+        fs::create_dir_all(versions).map_err(|error| failed(error.to_string()))?;
         let wal = Wal::open(&folder.lake().log(), WalOptions::default());
         let wal = Arc::new(wal.map_err(|error| failed(error.to_string()))?);
         let table = EventTable::open(&folder.lake().table()).await.map_err(LakeError::from);
@@ -118,7 +120,8 @@ impl Server {
         let journal = Journal::new(wal.clone());
         let sink = Arc::new(Journaled { journal, sink });
         let priorities = Arc::new(Priorities::new(&options.priorities));
-        let runner = Runner { options, priorities, folder, store, wal, sink, cancel };
+        let told = Mutex::default();
+        let runner = Runner { options, priorities, told, folder, store, wal, sink, cancel };
         let runner = Arc::new(runner);
         Ok(Self { runner, table, loaded, content })
     }

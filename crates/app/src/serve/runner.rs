@@ -35,11 +35,16 @@ use crate::search::search;
 use crate::select::Selection;
 use crate::unread::{Unread, UnreadKind};
 
+/// The most of what is told once.
+const MOST_TOLD: usize = 100;
+
 /// What runs use, apart from the content.
 #[derive(Debug)]
 pub(super) struct Runner {
     pub(super) options: ServeOptions,
     pub(super) priorities: Arc<Priorities>,
+    /// What was told that is so for many runs.
+    pub(super) told: Mutex<BTreeSet<String>>,
     pub(super) folder: DataFolder,
     pub(super) store: Arc<Mutex<Store>>,
     pub(super) wal: Arc<Wal>,
@@ -201,12 +206,22 @@ impl Runner {
         let mut collected = Collected::default();
         match hunt(&loaded.content, &options, &mut collected).await {
             Ok(summary) => {
+                self.tell_left_out(&summary);
                 // That nothing was found before is no reason to doubt that logs come in.
                 let reads_logs = |run: &Run| {
                     let scheduled = loaded.schedules.run.get(&run.schedule);
                     scheduled.is_some_and(|scheduled| scheduled.indexes.is_empty())
                 };
-                let detections = runs.iter().filter(|(run, _)| reads_logs(run)).count();
+                // One that cannot run has looked at nothing.
+                let ran = |run: &Run| {
+                    let mut reports = summary.detections.iter();
+                    let report = reports.find(|report| report.id == run.schedule);
+                    report.is_some_and(|report| {
+                        !matches!(report.status, Outcome::Unsupported | Outcome::Failed)
+                    })
+                };
+                let looked = runs.iter().filter(|(run, _)| reads_logs(run) && ran(run));
+                let detections = looked.count();
                 let has_none = summary.events == 0 || summary.has(UnreadKind::OutOfRange);
                 if has_none && detections > 0 {
                     self.sink.event(ServeEvent::NoEvents { interval, detections });
@@ -218,6 +233,19 @@ impl Runner {
                 let reason = error.to_string();
                 let failed = runs.iter();
                 Ok(failed.map(|(run, _)| (run.schedule.clone(), Ended::failed(&reason))).collect())
+            }
+        }
+    }
+
+    /// Tells once what events lack, which each run over them meets again.
+    fn tell_left_out(&self, summary: &Summary) {
+        let left_out = summary.unread.iter().filter(|unread| unread.kind == UnreadKind::LeftOut);
+        for reason in left_out.flat_map(|unread| &unread.reasons) {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            // How many there are differs from run to run.
+            let kind: String = reason.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+            if told.len() < MOST_TOLD && told.insert(kind) {
+                self.sink.event(ServeEvent::Warning { part: "events", what: reason });
             }
         }
     }
@@ -423,8 +451,9 @@ impl Ended {
         let lacks = report.lacks.first().map(|lack| lack.message.clone());
         // That there is nothing of the time is told once, by the pass.
         // Rows of findings have the fields of the events that they are about.
+        // Events that lack some of their fields are there, and are mostly those of other detections.
         let is_missing = |unread: &&Unread| {
-            unread.kind != UnreadKind::Lookalikes
+            !matches!(unread.kind, UnreadKind::Lookalikes | UnreadKind::LeftOut)
                 && unread.kind.code().is_some_and(|code| code != Code::NO_EVENTS)
         };
         let unread = summary.unread.iter().find(is_missing);

@@ -118,7 +118,9 @@ fn list(options: &FindingsListOptions) -> Result<ExitCode> {
     }
     let count = rows.len() as u64;
     if total == 0 {
-        let which = if filter == Filter::default() {
+        let which = if !reader.has_runs()? {
+            "no detection has run yet"
+        } else if filter == Filter::default() {
             "no notable is open; `--all` lists other findings, too, and `--status closed` closed ones"
         } else {
             "no finding is like that"

@@ -54,7 +54,15 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let (zone, geoip) = (serve.zone.clone(), serve.geoip.clone());
     let (memory_limit, threads) = (serve.memory_limit, serve.threads);
     let offered = serve.offered_sourcetypes();
+    let is_first = !folder.store().is_file();
+    let data = serve.data.display().to_string();
     let server = Server::open(serve, health.clone(), cancel.clone()).await?;
+    if is_first {
+        report::line(format_args!(
+            "note: detections look at what happens from now on; `spilltrail hunt --lake {data}` looks at all \
+             that was before"
+        ));
+    }
     let loaded = server.content().get();
     report::content(&loaded.problems, Detail::Counted);
     let audit = Arc::new(JournalAudit(Journal::new(server.wal())));

@@ -26,6 +26,7 @@ impl Files {
         let options = ServeOptions { outputs: self.outputs.clone(), ..runner.options.clone() };
         let runner = Arc::new(Runner {
             priorities: Arc::default(),
+            told: std::sync::Mutex::default(),
             options,
             folder: runner.folder.clone(),
             store: runner.store.clone(),
