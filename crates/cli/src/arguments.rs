@@ -18,7 +18,7 @@ use spilltrail_source::{Duplicates, EndpointError};
 use crate::{examples, report};
 pub(crate) use checking::{CheckFormat, CheckOptions, FailOn};
 pub(crate) use detecting::{DetectionsCommand, DetectionsListOptions, DetectionsShowOptions};
-pub(crate) use ingesting::IngestOptions;
+pub(crate) use ingesting::{IngestOptions, index};
 pub(crate) use serving::{
     DataOptions, Listen, ServeOptions, TokenAddOptions, TokenCommand, TokenListOptions,
     TokenRemoveOptions, listen,
@@ -27,9 +27,9 @@ pub(crate) use testing::{ReplayOptions, TestFormat, TestOptions};
 pub(crate) use working::{
     AllowAddOptions, AllowCommand, AllowListOptions, AllowRemoveOptions, AssignOptions,
     BackupOptions, ChangedOptions, CloseOptions, CommentOptions, FindingsCommand,
-    FindingsListOptions, FindingsShowOptions, IndexOptions, ReopenOptions, RestoreOptions,
-    RiskOptions, ScheduleCommand, ScheduleEnableOptions, ScheduleListOptions, ScheduleResetOptions,
-    ScheduleRunsOptions, ScheduleSetOptions,
+    FindingsListOptions, FindingsShowOptions, IndexOptions, OwnUrgency, ReopenOptions,
+    RestoreOptions, RiskOptions, ScheduleCommand, ScheduleEnableOptions, ScheduleListOptions,
+    ScheduleResetOptions, ScheduleRunsOptions, ScheduleSetOptions, SetOptions,
 };
 
 /// The most threads that read logs.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use spilltrail_app::{self as app, CancellationToken};
+use spilltrail_search::analysis::OF_FINDINGS;
+use spilltrail_server::hec::is_index;
 use spilltrail_source::{Duplicates, Wanted};
 
 use super::{LimitOptions, S3Options};
@@ -19,7 +21,7 @@ pub(crate) struct IngestOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) lake: PathBuf,
     /// The index of the events.
-    #[arg(long, value_name = "NAME", default_value = "main")]
+    #[arg(long, value_name = "NAME", default_value = "main", value_parser = index)]
     pub(crate) index: String,
     /// Take all events as this sourcetype instead of recognizing them.
     #[arg(long, value_name = "NAME")]
@@ -52,4 +54,17 @@ impl IngestOptions {
             cancel,
         }
     }
+}
+
+/// Reads the name of an index to which logs may come: what a server writes itself is in others.
+pub(crate) fn index(text: &str) -> Result<String, String> {
+    if !is_index(text) {
+        return Err("expected lower case letters, digits, `_` and `-`".to_owned());
+    }
+    if text.starts_with('_') || OF_FINDINGS.contains(&text) {
+        return Err(
+            "what is in this index comes from the program itself; choose another name".to_owned()
+        );
+    }
+    Ok(text.to_owned())
 }

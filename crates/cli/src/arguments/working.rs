@@ -20,6 +20,8 @@ pub(crate) enum FindingsCommand {
     Close(CloseOptions),
     /// Open findings again.
     Reopen(ReopenOptions),
+    /// Set how far findings are, how urgent, and what they turned out to be.
+    Set(SetOptions),
     /// Write a comment to findings.
     Comment(CommentOptions),
 }
@@ -129,12 +131,35 @@ pub(crate) struct ReopenOptions {
     pub(crate) comment: Option<String>,
 }
 
+/// The urgency that somebody sets; `None` for the one that is computed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnUrgency(pub(crate) Option<Level>);
+
+#[derive(Debug, Args)]
+pub(crate) struct SetOptions {
+    #[command(flatten)]
+    pub(crate) changed: ChangedOptions,
+    /// How far somebody has come: new, in-progress, pending, resolved or closed.
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    pub(crate) status: Option<TriageStatus>,
+    /// How urgent they are, informational, low, medium, high or critical; `computed` for what follows from
+    /// severity and priority.
+    #[arg(long, value_name = "LEVEL", value_parser = own_urgency)]
+    pub(crate) urgency: Option<OwnUrgency>,
+    /// What they turned out to be, as for `close`.
+    #[arg(long, value_name = "DISPOSITION", value_parser = disposition)]
+    pub(crate) disposition: Option<Disposition>,
+    /// What there is to say.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CommentOptions {
     #[command(flatten)]
     pub(crate) changed: ChangedOptions,
     /// What there is to say.
-    #[arg(long, short = 'm', value_name = "TEXT")]
+    #[arg(long, short = 'm', visible_alias = "comment", value_name = "TEXT")]
     pub(crate) message: String,
 }
 
@@ -371,6 +396,13 @@ fn level(text: &str) -> Result<Level, String> {
         .ok_or_else(|| format!("expected one of {}", listed(levels(), Level::name)))
 }
 
+fn own_urgency(text: &str) -> Result<OwnUrgency, String> {
+    match text {
+        "computed" => Ok(OwnUrgency(None)),
+        text => level(text).map(|level| OwnUrgency(Some(level))),
+    }
+}
+
 fn disposition(text: &str) -> Result<Disposition, String> {
     Disposition::parse(text).ok_or_else(|| {
         format!("expected one of {}", listed(Disposition::ALL.into_iter(), Disposition::name))
@@ -386,6 +418,7 @@ impl FindingsCommand {
             Self::Assign(options) => &mut options.changed.data,
             Self::Close(options) => &mut options.changed.data,
             Self::Reopen(options) => &mut options.changed.data,
+            Self::Set(options) => &mut options.changed.data,
             Self::Comment(options) => &mut options.changed.data,
         }
     }

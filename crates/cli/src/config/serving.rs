@@ -13,7 +13,7 @@ use spilltrail_source::S3Options;
 use spilltrail_store::Level;
 use toml::Spanned;
 
-use crate::arguments::{Listen, ServeOptions, listen};
+use crate::arguments::{Listen, ServeOptions, index, listen};
 
 /// The table `[serve]`. Flags win over its keys.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -87,6 +87,7 @@ struct InputKeys {
     /// The address of a queue of SQS that tells of new objects.
     queue: Option<String>,
     /// The index of the events.
+    #[serde(default, deserialize_with = "index_name")]
     index: Option<String>,
     /// The sourcetype of all events.
     sourcetype: Option<String>,
@@ -185,6 +186,12 @@ struct PriorityKeys {
     entities: Vec<String>,
     /// Their priority.
     priority: PriorityKey,
+}
+
+/// Reads the name of an index, as `ingest` takes it.
+fn index_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    name.map(|name| index(&name).map_err(D::Error::custom)).transpose()
 }
 
 /// Reads names: at least one, and none of them empty.

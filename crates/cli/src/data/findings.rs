@@ -1,5 +1,6 @@
 //! The `findings` command: lists findings, shows one, and says what became of them.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -16,19 +17,21 @@ use spilltrail_store::{
 use super::{desk, moment, now, optional, reader, row, shown, shown_seconds, who};
 use crate::arguments::{
     AssignOptions, ChangedOptions, CloseOptions, CommentOptions, FindingsCommand,
-    FindingsListOptions, FindingsShowOptions, Format, ReopenOptions, ShowFormat,
+    FindingsListOptions, FindingsShowOptions, Format, OwnUrgency, ReopenOptions, SetOptions,
+    ShowFormat,
 };
-use crate::{json as json_output, output, report, table};
+use crate::lines::wrap;
+use crate::{json as json_output, output, report, screen, table};
 
 /// The columns of the list.
 const COLUMNS: &[&str] = &[
     "id",
-    "urgency",
-    "status",
-    "time",
     "title",
+    "urgency",
     "entity",
+    "status",
     "owner",
+    "time",
     "score",
     "detection",
     "found",
@@ -40,6 +43,12 @@ const SHORT: usize = 8;
 
 /// The width of the names of facts.
 const FACT: usize = 14;
+
+/// The least width of their values, on however narrow a screen.
+const LEAST_ROOM: usize = 30;
+
+/// The most characters of a value that are shown to people.
+const LONGEST_FACT: usize = 2000;
 
 pub(crate) fn run(command: &FindingsCommand) -> Result<ExitCode> {
     match command {
@@ -72,6 +81,16 @@ pub(crate) fn run(command: &FindingsCommand) -> Result<ExitCode> {
                 ..Change::default()
             };
             self::change(changed, &change, "opened again")
+        }
+        FindingsCommand::Set(SetOptions { changed, status, urgency, disposition, comment }) => {
+            let change = Change {
+                status: *status,
+                urgency: urgency.map(|OwnUrgency(urgency)| urgency),
+                disposition: *disposition,
+                comment: comment.clone(),
+                ..Change::default()
+            };
+            self::change(changed, &change, "changed")
         }
         FindingsCommand::Comment(CommentOptions { changed, message }) => {
             let change = Change { comment: Some(message.clone()), ..Change::default() };
@@ -154,12 +173,12 @@ fn of(listed: &Listed, format: Format) -> Row {
         COLUMNS,
         [
             Value::text(id.to_owned()),
-            Value::text(listed.urgency.name().to_owned()),
-            Value::text(status),
-            listed.time.map_or(Value::Null, shown_seconds),
             Value::text(listed.title.clone()),
+            Value::text(listed.urgency.name().to_owned()),
             optional(entity),
+            Value::text(status),
             optional(triage.owner.as_deref()),
+            listed.time.map_or(Value::Null, shown_seconds),
             listed.score.map_or(Value::Null, Value::Number),
             Value::text(listed.name.clone()),
             shown(listed.nominal),
@@ -227,12 +246,29 @@ fn object(details: &Details) -> Json {
     })
 }
 
+/// Returns a value that fills no screen. `--format json` has all of it.
+fn shortened(value: &str) -> Cow<'_, str> {
+    match value.char_indices().nth(LONGEST_FACT) {
+        Some((end, _)) => {
+            let more = value[end..].chars().count();
+            format!("{}… ({more} more characters; `--format json` has all)", &value[..end]).into()
+        }
+        None => value.into(),
+    }
+}
+
 fn described(details: &Details) -> String {
     let Details { listed, newest, sightings, history, more, .. } = details;
     let mut text = String::new();
+    let room = screen::width().saturating_sub(FACT).max(LEAST_ROOM);
     let mut fact = |name: &str, value: &str| {
-        if !value.is_empty() {
-            let _ = writeln!(text, "{name:FACT$}{}", visible(value));
+        if value.is_empty() {
+            return;
+        }
+        let mut name = name;
+        for line in wrap(&visible(&shortened(value)), room) {
+            let _ = writeln!(text, "{name:FACT$}{line}");
+            name = "";
         }
     };
     let body: Json = serde_json::from_str(&newest.finding.body).unwrap_or_default();

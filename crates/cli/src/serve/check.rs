@@ -1,13 +1,13 @@
 //! Checks a configuration without working with it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use spilltrail_app as app;
 use spilltrail_app::{Content, DataFolder, InputOptions, ServeOptions as AppOptions};
-use spilltrail_deliver::{Clients, Limits, MissingSecret, Output};
+use spilltrail_deliver::{Clients, Limits, MissingSecret, Output, Target};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, visible};
 
 use super::tls;
@@ -83,6 +83,10 @@ pub(super) async fn run(
             Ok(_) => {}
         }
     }
+    for (name, path) in missing_paths(serve) {
+        // It may come, as the folder of a disk that is not mounted yet.
+        report::line(format_args!("warning: {name}: there is no {}", path.display()));
+    }
     for mistake in &mistakes {
         report::line(format_args!("error: {mistake}"));
     }
@@ -102,6 +106,21 @@ pub(super) async fn run(
     let names: BTreeSet<&str> = plan.scheduled.values().map(String::as_str).collect();
     output::print(&names.iter().map(|name| format!("{}\n", visible(name))).collect::<String>())?;
     Ok(if mistakes.is_empty() { status::of_content(&content) } else { status::failed() })
+}
+
+/// Returns the files and folders that inputs and outputs name and that are not there.
+fn missing_paths(serve: &AppOptions) -> Vec<(String, PathBuf)> {
+    let is_missing = |path: &Path| !path.try_exists().unwrap_or(true);
+    let is_plain = |name: &&String| !name.contains("://") && !name.contains(['*', '?', '[']);
+    let logs = serve.inputs.iter().flat_map(|input| {
+        let paths = input.logs.iter().filter(is_plain).map(PathBuf::from);
+        paths.map(|path| (format!("input `{}`", input.name), path))
+    });
+    let folders = serve.outputs.iter().filter_map(|output| {
+        let Target::File(file) = &output.target else { return None };
+        Some((format!("output `{}`", output.name), file.path.parent()?.to_owned()))
+    });
+    logs.chain(folders).filter(|(_, path)| is_missing(path)).collect()
 }
 
 /// Returns those of the scheduled detections that cannot run as things are, each with the reason.

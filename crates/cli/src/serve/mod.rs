@@ -43,6 +43,11 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let (hec, api) = (address(options.hec, HEC)?, address(options.api, API)?);
     let mut mistakes = check::mistakes_of_inputs(&serve.inputs);
     mistakes.extend(check::mistakes_of_outputs(&serve.outputs).await?);
+    if hec.is_some_and(|hec| api == Some(hec) && hec.port() != 0) {
+        mistakes.push(
+            "`hec` and `api` have the same address; give one of them another port".to_owned(),
+        );
+    }
     if options.check_config {
         return check::run(&options, &serve, mistakes).await;
     }
