@@ -1,8 +1,8 @@
 //! The indexes `risk` and `notable` of a data folder: what its server found, as events.
 //!
-//! They are made from the store of findings when they are read. So they have each finding once, as it is
-//! now: what was withdrawn when late events arrived is not there, and a notable has the status that
-//! somebody gave it. A table for each day lets searches over a range of time read few of them.
+//! They are made from the store of findings when they are read. So they are as the findings are now: what
+//! overlapping runs find alike is there once, what was withdrawn when late events arrived is not there, and a
+//! notable has the status that somebody gave it. A table for each day lets searches over a range of time read few of them.
 
 use std::error::Error;
 use std::io;

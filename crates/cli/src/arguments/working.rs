@@ -222,7 +222,8 @@ pub(crate) struct ScheduleRunsOptions {
     /// Only runs since then.
     #[arg(long, value_name = "TIME", default_value = "-24h", allow_hyphen_values = true)]
     pub(crate) since: String,
-    /// Only runs that did not go as planned: late, failed, skipped, or with something to tell.
+    /// Only runs that did not go as planned: made again because events were late, failed, skipped, or with
+    /// something to tell.
     #[arg(long)]
     pub(crate) problems: bool,
     /// The most runs that are listed.
