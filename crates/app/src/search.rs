@@ -246,6 +246,12 @@ impl Search {
         (read.total.events == 0 && !logs.hold_nothing()).then_some(Untouched::Paths)
     }
 
+    /// Returns true if the events are those of a lake.
+    #[must_use]
+    pub fn reads_lake(&self) -> bool {
+        self.reading.logs.as_ref().is_some_and(|logs| logs.indexes().is_some())
+    }
+
     /// Returns the time range of the run.
     #[must_use]
     pub fn range(&self) -> TimeBounds {

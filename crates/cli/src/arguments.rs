@@ -21,7 +21,7 @@ pub(crate) use detecting::{DetectionsCommand, DetectionsListOptions, DetectionsS
 pub(crate) use ingesting::{IngestOptions, index};
 pub(crate) use serving::{
     DataOptions, Listen, ServeOptions, TokenAddOptions, TokenCommand, TokenListOptions,
-    TokenRemoveOptions, listen,
+    TokenNamedOptions, listen,
 };
 pub(crate) use testing::{ReplayOptions, TestFormat, TestOptions};
 pub(crate) use working::{

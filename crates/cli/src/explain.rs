@@ -72,6 +72,9 @@ pub(crate) async fn explain(
     if found_nothing {
         let what = if found.is_empty { "no rows" } else { "no events" };
         let why = match untouched {
+            Some(Untouched::Paths) if search.reads_lake() => {
+                "nothing in the lake is of the index and the time looked for".to_owned()
+            }
             Some(Untouched::Paths) => {
                 "no file is of the time, account or region looked for".to_owned()
             }

@@ -1,18 +1,18 @@
-//! The `token` command: makes, lists and removes the tokens of senders of events.
+//! The `token` command: makes, lists, removes and disables the tokens of senders of events.
 //!
 //! A running server reads the file again when it changes.
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use spilltrail_app::option_file;
 use spilltrail_event::Value;
 use spilltrail_search::rows::Row;
 use spilltrail_server::hec::{Token, Tokens};
 use spilltrail_server::{TokenHash, new_token, replace_private};
 
-use crate::arguments::{TokenAddOptions, TokenCommand, TokenListOptions, TokenRemoveOptions};
+use crate::arguments::{TokenAddOptions, TokenCommand, TokenListOptions, TokenNamedOptions};
 use crate::{output, report, table};
 
 /// The most bytes of the file.
@@ -26,6 +26,8 @@ pub(crate) fn run(command: &TokenCommand) -> Result<ExitCode> {
         TokenCommand::Add(options) => add(options),
         TokenCommand::List(options) => list(options),
         TokenCommand::Remove(options) => remove(options),
+        TokenCommand::Disable(options) => enable(options, false),
+        TokenCommand::Enable(options) => enable(options, true),
     }
 }
 
@@ -68,6 +70,9 @@ fn add(options: &TokenAddOptions) -> Result<ExitCode> {
     tokens.push(Token {
         index: options.index.clone(),
         sourcetype: options.sourcetype.clone(),
+        source: options.source.clone(),
+        host: options.host.clone(),
+        query_string: options.query_string,
         indexes: options.allow_index.clone(),
         use_ack: options.use_ack,
         ..Token::new(options.name.clone(), TokenHash::of(&secret), created)
@@ -109,21 +114,40 @@ fn list(options: &TokenListOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn remove(options: &TokenRemoveOptions) -> Result<ExitCode> {
+fn remove(options: &TokenNamedOptions) -> Result<ExitCode> {
     let path = options.data.folder()?.tokens();
     let tokens = read(&path)?;
     let others: Vec<Token> =
         tokens.list().iter().filter(|token| token.name != options.name).cloned().collect();
     if others.len() == tokens.list().len() {
-        let names: Vec<&str> = tokens.list().iter().map(|token| token.name.as_str()).collect();
-        let known = if names.is_empty() {
-            "there are none".to_owned()
-        } else {
-            format!("there are `{}`", names.join("`, `"))
-        };
-        bail!("there is no token `{}`; {known}", options.name);
+        return Err(unknown(&tokens, &options.name));
     }
     write(&path, &Tokens::new(others)?)?;
     report::line(format_args!("note: the token `{}` is removed", options.name));
     Ok(ExitCode::SUCCESS)
+}
+
+fn enable(options: &TokenNamedOptions, is_enabled: bool) -> Result<ExitCode> {
+    let path = options.data.folder()?.tokens();
+    let tokens = read(&path)?;
+    let mut all = tokens.list().to_vec();
+    let Some(token) = all.iter_mut().find(|token| token.name == options.name) else {
+        return Err(unknown(&tokens, &options.name));
+    };
+    token.enabled = is_enabled;
+    write(&path, &Tokens::new(all)?)?;
+    let is = if is_enabled { "enabled" } else { "disabled" };
+    report::line(format_args!("note: the token `{}` is {is}", options.name));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the error that there is no token with a name.
+fn unknown(tokens: &Tokens, name: &str) -> Error {
+    let names: Vec<&str> = tokens.list().iter().map(|token| token.name.as_str()).collect();
+    let known = if names.is_empty() {
+        "there are none".to_owned()
+    } else {
+        format!("there are `{}`", names.join("`, `"))
+    };
+    anyhow!("there is no token `{name}`; {known}")
 }

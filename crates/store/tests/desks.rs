@@ -17,6 +17,10 @@ use spilltrail_store::{
 /// Tells the process of a test that it is the one to be killed, and where its store is.
 const VARIABLE: &str = "SPILLTRAIL_TEST_DESK";
 
+/// How many of the statuses, from the first one on, are those of open findings: runs find again what is here,
+/// and would open others.
+const OPEN: usize = 3;
+
 /// How many findings each run has.
 const FINDINGS: usize = 8;
 
@@ -69,7 +73,7 @@ fn finish(store: &mut Store, nominal: i64) {
 
 /// Changes the status of all findings in one call.
 fn change(desk: &mut Desk, round: i64) {
-    let status = Some(TriageStatus::ALL[usize::try_from(round).unwrap() % 5]);
+    let status = Some(TriageStatus::ALL[usize::try_from(round).unwrap() % OPEN]);
     let comment = Some(round.to_string());
     let change = Change { status, comment, ..Change::default() };
     assert_eq!(desk.change(&ids(), &change, "ann", Moment(round)).unwrap(), FINDINGS);
@@ -166,7 +170,7 @@ fn a_desk_is_killed_at_any_moment() {
             assert_eq!(details.history.len(), count.min(MOST_HISTORY), "round {round}");
             let last = details.history.iter().find_map(|entry| entry.comment.clone()).unwrap();
             assert_eq!(last, (count - 1).to_string(), "round {round}");
-            let expected = TriageStatus::ALL[(count - 1) % 5];
+            let expected = TriageStatus::ALL[(count - 1) % OPEN];
             assert_eq!(details.listed.triage.status, expected, "round {round}");
             assert_eq!(details.listed.runs, nominal as u64, "round {round}");
         }

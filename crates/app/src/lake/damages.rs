@@ -15,7 +15,7 @@ use crate::unread::{Unread, UnreadKind};
 use crate::whole_file;
 
 /// The name of the file.
-const FILE: &str = "damaged-inputs.json";
+pub(crate) const FILE: &str = "damaged-inputs.json";
 
 /// The most inputs that are kept by name. Others are counted.
 const MOST: usize = 1000;

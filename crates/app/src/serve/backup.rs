@@ -8,11 +8,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use spilltrail_lake::{EventTable, LakeError, WalReader};
+use spilltrail_lake::{EventTable, LakeError, TableFile, WalReader};
 use spilltrail_store::StoreReader;
 
 use super::folder::DataFolder;
 use crate::error::{AppError, blocking};
+use crate::lake::DAMAGED_INPUTS;
 
 /// What a copy has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,14 +31,27 @@ const LOG: &str = "_delta_log";
 const MOST_COPIES: u32 = 20;
 
 /// The files beside the databases and the table that a server needs again.
-const BESIDE: &[&str] = &["hec-tokens.json", "api-token"];
+const BESIDE: &[&str] = &["hec-tokens.json", "api-token", DAMAGED_INPUTS];
 
 /// Copies a data folder to another one, which must not be there or be empty.
 ///
 /// # Errors
 /// Fails if no server has worked in the folder, if the other one has something in it, or if something cannot
-/// be read or written. What was copied by then is not a data folder.
+/// be read or written. What was copied by then is removed: a part of a data folder looks like all of one.
 pub async fn copy_data(from: &Path, to: &Path) -> Result<Copied, AppError> {
+    let is_empty = fs::read_dir(to).map_or(true, |mut entries| entries.next().is_none());
+    let copied = copy_all(from, to).await;
+    if copied.is_err() && is_empty {
+        let entries = fs::read_dir(to).into_iter().flatten().filter_map(Result::ok);
+        for path in entries.map(|entry| entry.path()) {
+            // The first error is the one to report.
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        }
+    }
+    copied
+}
+
+async fn copy_all(from: &Path, to: &Path) -> Result<Copied, AppError> {
     let (source, target) = (DataFolder::new(from), DataFolder::new(to));
     let failed = |path: &Path, reason: String| AppError::Lake { path: path.to_owned(), reason };
     if !source.store().is_file() || !source.lake().is_there() {
@@ -88,8 +102,7 @@ pub async fn copy_data(from: &Path, to: &Path) -> Result<Copied, AppError> {
         // The files are named from there.
         let from = source.lake().table().canonicalize();
         let from = from.map_err(|error| failed(source.path(), error.to_string()))?;
-        let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
-        let copy = move || copy_table(&from, &to, &paths, version);
+        let copy = move || copy_table(&from, &to, &files, version);
         blocking(copy).await?.map_err(|error| failed(source.path(), error.to_string()))?;
     }
     let of = target.path().to_owned();
@@ -134,19 +147,17 @@ fn copy_beside(source: &DataFolder, target: &DataFolder) -> Result<(), String> {
 }
 
 /// Copies the files that a version of the table has, and its log up to there.
-fn copy_table(
-    from: &Path,
-    to: &Path,
-    files: &[std::path::PathBuf],
-    version: u64,
-) -> io::Result<()> {
-    for file in files {
+fn copy_table(from: &Path, to: &Path, files: &[TableFile], version: u64) -> io::Result<()> {
+    for TableFile { path: file, bytes, .. } in files {
         let inside = file.strip_prefix(from).map_err(io::Error::other)?;
         let to = to.join(inside);
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::copy(file, to)?;
+        if !fs::metadata(file)?.is_file() || fs::copy(file, to)? != *bytes {
+            let reason = format!("{} is damaged: it is not what was written", file.display());
+            return Err(io::Error::other(reason));
+        }
     }
     fs::create_dir_all(to.join(LOG))?;
     for entry in fs::read_dir(from.join(LOG))? {
@@ -175,10 +186,13 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &to)?;
-        } else {
-            copy_if_there(&entry.path(), &to)?;
+        match fs::metadata(entry.path()) {
+            Ok(found) if found.is_dir() => copy_folder(&entry.path(), &to)?,
+            Ok(found) if found.is_file() => copy_if_there(&entry.path(), &to)?,
+            // What is neither, such as a pipe, is no lookup, and reading it may never end.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())

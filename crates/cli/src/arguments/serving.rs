@@ -83,7 +83,11 @@ pub(crate) enum TokenCommand {
     /// List the tokens, without their secrets.
     List(TokenListOptions),
     /// Remove a token: its sender is refused from now on.
-    Remove(TokenRemoveOptions),
+    Remove(TokenNamedOptions),
+    /// Refuse the sender of a token for now.
+    Disable(TokenNamedOptions),
+    /// Take events of a token again.
+    Enable(TokenNamedOptions),
 }
 
 #[derive(Debug, Args)]
@@ -97,12 +101,22 @@ pub(crate) struct TokenAddOptions {
     /// The sourcetype of events that name none.
     #[arg(long, value_name = "NAME")]
     pub(crate) sourcetype: Option<String>,
+    /// The source of events that name none.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// The host of events that name none.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
     /// An index that events may name. Repeatable. Without it, all but those of the server itself.
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_index: Vec<String>,
     /// The sender asks later whether its events are stored, as with indexer acknowledgement.
     #[arg(long)]
     pub(crate) use_ack: bool,
+    /// The token may be in the query of a request, for senders that set no header. Queries end up in logs of
+    /// proxies.
+    #[arg(long)]
+    pub(crate) query_string: bool,
     #[command(flatten)]
     pub(crate) data: DataOptions,
 }
@@ -117,7 +131,7 @@ pub(crate) struct TokenListOptions {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct TokenRemoveOptions {
+pub(crate) struct TokenNamedOptions {
     /// The name of the token.
     pub(crate) name: String,
     #[command(flatten)]
@@ -130,7 +144,9 @@ impl TokenCommand {
         match self {
             Self::Add(options) => &mut options.data,
             Self::List(options) => &mut options.data,
-            Self::Remove(options) => &mut options.data,
+            Self::Remove(options) | Self::Disable(options) | Self::Enable(options) => {
+                &mut options.data
+            }
         }
     }
 }

@@ -244,6 +244,19 @@ fn a_copy_of_a_working_server_goes_on() {
     assert!(again.err.contains("there is something in it"), "{}", again.err);
     drop(served);
     std::fs::remove_dir_all(fixture.path("data")).unwrap();
+    // Of a damaged copy, nothing is left that looks like a data folder.
+    let file = walkdir::WalkDir::new(fixture.path("copy/events"))
+        .into_iter()
+        .map(Result::unwrap)
+        .find(|entry| entry.path().extension().is_some_and(|kind| kind == "parquet"))
+        .unwrap();
+    let bytes = std::fs::read(file.path()).unwrap();
+    std::fs::write(file.path(), "").unwrap();
+    let damaged = fixture.run_builtin(&["restore", "--from", "copy", "--data", "data"]);
+    assert_eq!(damaged.status, 2, "{}", damaged.err);
+    assert!(damaged.err.contains("it is not what was written"), "{}", damaged.err);
+    assert_eq!(std::fs::read_dir(fixture.path("data")).unwrap().count(), 0);
+    std::fs::write(file.path(), bytes).unwrap();
     let restored = fixture.run_builtin(&["restore", "--from", "copy", "--data", "data"]);
     assert_eq!(restored.status, 0, "{}", restored.err);
     let mut served = Served::start(&fixture, &[]);

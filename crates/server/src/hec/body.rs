@@ -16,6 +16,9 @@ use super::reply::{Code, Reply};
 /// unread bytes can lose it.
 const DRAINED: u64 = 1 << 20;
 
+/// How what is packed with gzip begins.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
 /// For how long that is read.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -58,6 +61,8 @@ pub(crate) struct BodyReader {
     is_ended: bool,
     /// True if the client sends the body only if it is asked to.
     is_expected: bool,
+    /// True if nothing says how the body is packed, or that it is not.
+    is_untold: bool,
 }
 
 impl BodyReader {
@@ -85,6 +90,7 @@ impl BodyReader {
             started: Instant::now(),
             is_ended: false,
             is_expected: headers.contains_key(EXPECT),
+            is_untold: !headers.contains_key(CONTENT_ENCODING),
         };
         (reader, refused)
     }
@@ -108,6 +114,11 @@ impl BodyReader {
                 }
                 return Ok(None);
             };
+            // A file of a bucket that is sent as it is, without a word that it is packed. No event begins so.
+            let is_first = self.received == chunk.len() as u64;
+            if self.is_untold && is_first && chunk.starts_with(GZIP) {
+                self.gunzip = Some(MultiGzDecoder::new(Vec::new()));
+            }
             if self.gunzip.is_none() {
                 return Ok(Some(chunk));
             }
