@@ -13,6 +13,7 @@ mod health;
 pub mod hec;
 mod ids;
 mod metrics;
+mod places;
 mod secret;
 mod serve;
 pub mod tls;

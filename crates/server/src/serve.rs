@@ -23,6 +23,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
+use crate::places::Places;
+
 /// The most bytes of the head of a request, and of what is read of a body at once.
 const BUFFER: usize = 64 << 10;
 
@@ -67,6 +69,8 @@ impl Wire for Plain {
 pub struct ServeOptions {
     /// The most connections; others wait in the queue of the listener.
     pub max_connections: usize,
+    /// The most connections of one address; more of them are closed at once.
+    pub max_of_address: usize,
     /// For how long TLS may take to begin, and for how long the head of a request is waited for: on a
     /// connection that is used again, from the end of the answer before. So it ends idle connections, too.
     ///
@@ -82,6 +86,8 @@ impl Default for ServeOptions {
     fn default() -> Self {
         Self {
             max_connections: 1024,
+            // Behind a proxy, all have one address.
+            max_of_address: 768,
             head_patience: Duration::from_secs(15),
             write_patience: Duration::from_mins(1),
             stop_patience: Duration::from_secs(10),
@@ -102,6 +108,7 @@ pub async fn serve(
 ) {
     let wire = Arc::new(wire);
     let places = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
+    let addresses = Arc::new(Places::default());
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
@@ -125,9 +132,13 @@ pub async fn serve(
                 continue;
             }
         };
+        let Some(of_address) = addresses.take(address.ip(), options.max_of_address) else {
+            log::debug!("{address}: the address has too many connections");
+            continue;
+        };
         let (wire, router, watcher) = (wire.clone(), router.clone(), graceful.watcher());
         connections.spawn(async move {
-            let _place = place;
+            let _places = (place, of_address);
             // Answers are short, and must not wait for more to send.
             if let Err(error) = tcp.set_nodelay(true) {
                 log::debug!("{address}: {error}");

@@ -207,6 +207,25 @@ async fn connections_are_limited() {
     server.stop().await;
 }
 
+/// An address that opens many connections and says nothing has others beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_of_an_address_are_limited() {
+    let serving = ServeOptions { max_of_address: 1, ..ServeOptions::default() };
+    let server = Server::start_with(TestInbox::new(&[]), options(), serving).await;
+    let request = b"GET /services/collector/health HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut first = server.connect().await;
+    first.write_all(request).await.unwrap();
+    let mut bytes = [0; 12];
+    first.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"HTTP/1.1 200");
+    let mut second = server.connect().await;
+    let _ = second.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = second.read_to_end(&mut answer).await;
+    assert!(answer.is_empty(), "a second one is closed");
+    server.stop().await;
+}
+
 /// A request under way ends before the server does, and nothing new is taken.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_finishes_its_requests() {
