@@ -169,5 +169,5 @@ Environment:
   SPILLTRAIL_MEMORY_LIMIT  memory limit of searches, in MiB
   SPILLTRAIL_THREADS       number of threads that read logs
   SPILLTRAIL_HEC_TOKEN     token of the collector, for replay --hec
-  SPILLTRAIL_LOG           1: print details of bugs in Spilltrail
+  SPILLTRAIL_LOG           1: print details of bugs; info, debug: what a server does
   NO_COLOR, CLICOLOR_FORCE, COLUMNS, TMPDIR, AWS_...: see the book, \"Exit status and environment\"";

@@ -7,6 +7,7 @@ mod printer;
 mod searches;
 mod tls;
 mod tokens;
+mod traced;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ use health::Health;
 use printer::Printer;
 use searches::ServedLake;
 use tls::Certificate;
+use traced::Traced;
 
 /// Where senders of events connect, as in Splunk.
 const HEC: &str = "127.0.0.1:8088";
@@ -55,7 +57,8 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
         bail!(mistake);
     }
     let metrics = Arc::new(Metrics::new());
-    let health = Arc::new(Health::new(metrics.clone(), Arc::new(Printer::default())));
+    let health =
+        Arc::new(Health::new(metrics.clone(), Arc::new(Traced(Arc::new(Printer::default())))));
     let (zone, geoip) = (serve.zone.clone(), serve.geoip.clone());
     let (memory_limit, threads) = (serve.memory_limit, serve.threads);
     let offered = serve.offered_sourcetypes();
