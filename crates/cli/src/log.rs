@@ -42,10 +42,14 @@ fn is_own(target: &str) -> bool {
 
 /// Returns the level that a value of the variable asks for; `None` for no log.
 fn level_of(value: &str) -> Option<Level> {
-    match value {
+    match value.to_lowercase().as_str() {
         "" | "0" | "off" => None,
+        "error" => Some(Level::ERROR),
+        "info" => Some(Level::INFO),
+        "debug" => Some(Level::DEBUG),
+        "trace" => Some(Level::TRACE),
         // Any other value says that something is wanted.
-        other => Some(other.parse().unwrap_or(Level::WARN)),
+        _ => Some(Level::WARN),
     }
 }
 
