@@ -22,12 +22,15 @@ const DAY: i64 = 86_400;
 pub(crate) const MAY_COUNT: &str =
     "findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL";
 
-/// That no earlier run of those that overlap found it.
+/// That no earlier run of those that overlap found it: alike, or with events as late as its own. A window that
+/// slides past some events leaves others that count already.
 pub(crate) const IS_FIRST: &str = "NOT EXISTS (
      SELECT 1 FROM findings AS other
      JOIN runs AS its ON its.schedule = other.detection
          AND its.nominal = other.nominal AND its.attempt = other.attempt
-     WHERE other.id = findings.id AND other.hash = findings.hash
+     WHERE other.id = findings.id
+         AND (other.hash = findings.hash
+              OR json_extract(other.body, '$.last_seen') >= json_extract(findings.body, '$.last_seen'))
          AND other.detection = findings.detection AND other.nominal < findings.nominal
          -- An interval ends at its nominal time at the latest, so that earlier ones are apart.
          AND other.nominal > runs.covers_from

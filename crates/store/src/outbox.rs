@@ -176,7 +176,11 @@ pub(crate) fn tell(
         run.started.0,
         finding,
     ])?;
-    if state != FindingState::Withdrawn {
+    let is_again = match (state, gained) {
+        (FindingState::New, Some(finding)) => !was_seen(transaction, run, finding)?,
+        (state, _) => state == FindingState::Changed,
+    };
+    if is_again {
         triage::reopen(transaction, run, id)?;
     }
     Ok(())
@@ -202,6 +206,26 @@ fn is_elsewhere(
     let mut statement = transaction.prepare_cached(sql)?;
     let (from, to) = (near.map(|near| near.from.0), near.map(|near| near.to.0));
     Ok(statement.exists(params![id, hash, run.schedule, run.nominal.0, from, to])?)
+}
+
+/// Returns whether a run over an overlapping interval has seen events of a finding that are as late as its own:
+/// then nothing happened since.
+fn was_seen(
+    transaction: &Transaction<'_>,
+    run: &RunRecord,
+    finding: &FindingRecord,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM findings
+               JOIN runs ON runs.schedule = findings.detection
+                   AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
+               WHERE findings.id = ?1 AND findings.detection = ?2 AND findings.nominal <> ?3
+                   AND findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL
+                   AND runs.covers_from < ?5 AND runs.covers_to > ?4
+                   AND json_extract(findings.body, '$.last_seen') >= json_extract(?6, '$.last_seen')";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let (from, to) = (run.interval.from.0, run.interval.to.0);
+    let nominal = run.nominal.0;
+    Ok(statement.exists(params![finding.id, run.schedule, nominal, from, to, finding.body])?)
 }
 
 /// Reads a row of [`COLUMNS`].
