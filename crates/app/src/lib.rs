@@ -53,7 +53,7 @@ pub use hunt::explain::{DetectionScan, EventsAsked, ScanPlan, explain_scan};
 pub use hunt::hunt;
 pub use hunt::sink::{HuntEvent, HuntSink, SinkError};
 pub use hunt::summary::{Cause, NowIs, Pass, Report, Summary};
-pub use lake::{IndexUse, IngestOptions, Ingested, index_sizes, ingest};
+pub use lake::{IndexUse, IngestOptions, Ingested, damaged_inputs, index_sizes, ingest};
 pub use memory::MemoryUse;
 pub use missing::Missing;
 pub use options::{

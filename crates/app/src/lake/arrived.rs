@@ -234,13 +234,21 @@ fn number_of(source: &str) -> usize {
     source.split(':').next().and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
 }
 
-/// Returns true for a text that is a line of words, and cannot hold an event: no JSON, no table, nothing that
-/// is packed. A decoder would find nothing in it, at far more cost.
+/// Returns true for a text that is a line of words, and cannot hold an event: no JSON, also with percent signs,
+/// no table, nothing that is packed. A decoder would find nothing in it, at far more cost.
 fn is_a_line(text: &str) -> bool {
+    /// Shorter texts hold no event, however they are packed.
+    const SHORTEST: usize = 16;
     let holds = |byte: u8| matches!(byte, b'{' | b'[' | b'\n' | b'\r' | 0);
-    // What is packed as text has no blanks.
-    let is_of_words = text.len() < 16 || text.bytes().take(256).any(|byte| byte == b' ');
-    is_of_words && !text.bytes().any(holds)
+    let is_packed = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-' | b' ' | b'\t')
+    };
+    let is_written = text.len() < SHORTEST || !text.bytes().all(is_packed);
+    let has_percent = |code: &[u8]| {
+        code[0] == b'%' && matches!(code[1], b'7' | b'5') && matches!(code[2], b'b' | b'B')
+    };
+    is_written && !text.bytes().any(holds) && !text.as_bytes().windows(3).any(has_percent)
 }
 
 impl<'e> Found<'e> {
@@ -611,9 +619,16 @@ mod tests {
             assert_eq!(Arrived::of(text.as_bytes(), &report), Arrived::Text, "{text:?}");
         }
         assert!(lines > 10_000, "{lines}");
-        for text in
-            [r#"{"a":1}"#, "a\nb", "see [1]", "H4sIAAAAAAAAA6tWKkktLlGyUlAqSMzMU6oFAMY8", "a b\0"]
-        {
+        for text in [
+            r#"{"a":1}"#,
+            "a\nb",
+            "see [1]",
+            "H4sIAAAAAAAAA6tWKkktLlGyUlAqSMzMU6oFAMY8",
+            "a b\0",
+            " eyJldmVudE5hbWUiOiJBIn0=",
+            "%7B\"a\": 1}",
+            "%5b 1, 2",
+        ] {
             assert!(!is_a_line(text), "{text}");
         }
     }

@@ -47,25 +47,30 @@ impl Damages {
         })
     }
 
-    /// Takes note of an ingestion: of all inputs that were `listed`, those that are `unread` now have damages.
+    /// Takes note of an ingestion: `looked_at` has the inputs that it looked at, each by the name in `unread` and
+    /// by a key that no other input has. Those that are unread now have damages, and others have none any more.
+    /// What was named and is not there is no damage: no event is known to be missing.
     ///
     /// # Errors
     /// Fails if the file cannot be written.
-    pub(super) fn note<'n>(
+    pub(super) fn note(
         lake: &Path,
-        listed: impl Iterator<Item = &'n str>,
+        looked_at: &[(String, String)],
         unread: &[Unread],
     ) -> io::Result<()> {
         let before = Self::of(lake);
         let mut now = before.clone();
-        for name in listed {
-            now.inputs.remove(name);
+        for (_, key) in looked_at {
+            now.inputs.remove(key);
         }
         let is_damage =
             |one: &&Unread| matches!(one.kind, UnreadKind::Damaged | UnreadKind::NotFound);
+        let by_name: BTreeMap<&str, &str> =
+            looked_at.iter().map(|(name, key)| (name.as_str(), key.as_str())).collect();
         for one in unread.iter().filter(is_damage) {
-            if now.inputs.len() < MOST || now.inputs.contains_key(&one.name) {
-                now.inputs.insert(one.name.clone(), one.reasons.clone());
+            let Some(key) = by_name.get(one.name.as_str()) else { continue };
+            if now.inputs.len() < MOST || now.inputs.contains_key(*key) {
+                now.inputs.insert((*key).to_owned(), one.reasons.clone());
             } else {
                 now.more += 1;
             }
@@ -96,6 +101,12 @@ impl Damages {
     }
 }
 
+/// Returns the inputs that were damaged when they came into a lake, each with the reason.
+#[must_use]
+pub fn damaged_inputs(lake: &Path) -> Vec<(String, String)> {
+    Damages::of(lake).told().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,19 +122,25 @@ mod tests {
             more: 0,
         };
         let told = || -> Vec<String> { Damages::of(lake).told().map(|(name, _)| name).collect() };
+        let named = |names: &[&str]| -> Vec<(String, String)> {
+            names.iter().map(|name| ((*name).to_owned(), format!("/{name}"))).collect()
+        };
+        let note =
+            |names: &[&str], unread: &[Unread]| Damages::note(lake, &named(names), unread).unwrap();
         let foreign = Unread { kind: UnreadKind::Foreign, ..damaged("notes.txt") };
-        Damages::note(lake, ["a", "b", "c"].into_iter(), &[damaged("a"), damaged("b"), foreign])
-            .unwrap();
-        assert_eq!(told(), ["a", "b"]);
+        let absent = Unread { kind: UnreadKind::NotFound, ..damaged("late/*.json") };
+        note(&["a", "b", "c", "notes.txt"], &[damaged("a"), damaged("b"), foreign, absent]);
+        assert_eq!(told(), ["/a", "/b"]);
         // Another ingestion says nothing of them, and one that reads them whole does.
-        Damages::note(lake, ["c"].into_iter(), &[]).unwrap();
-        assert_eq!(told(), ["a", "b"]);
-        Damages::note(lake, ["a", "b"].into_iter(), &[damaged("b")]).unwrap();
-        assert_eq!(told(), ["b"]);
-        Damages::note(lake, ["b"].into_iter(), &[]).unwrap();
+        note(&["c"], &[]);
+        assert_eq!(told(), ["/a", "/b"]);
+        note(&["a", "b"], &[damaged("b")]);
+        assert_eq!(told(), ["/b"]);
+        note(&["b"], &[]);
         assert_eq!((told().len(), lake.join(FILE).is_file()), (0, false));
-        let many: Vec<Unread> = (0..MOST + 2).map(|number| damaged(&number.to_string())).collect();
-        Damages::note(lake, std::iter::empty(), &many).unwrap();
+        let many: Vec<String> = (0..MOST + 2).map(|number| number.to_string()).collect();
+        let names: Vec<&str> = many.iter().map(String::as_str).collect();
+        note(&names, &many.iter().map(|name| damaged(name)).collect::<Vec<_>>());
         assert_eq!(told().len(), MOST + 1);
         assert_eq!(
             Damages::of(lake).told().last().unwrap().1,

@@ -9,6 +9,7 @@ mod view;
 
 pub(crate) use arrived::{MovedRows, TEXT_SOURCETYPE};
 pub(crate) use damages::FILE as DAMAGED_INPUTS;
+pub use damages::damaged_inputs;
 pub use ingest::{IngestOptions, Ingested, ingest};
 pub(crate) use ingest::{Stamp, check_folder, ingest_into};
 pub use sizes::{IndexUse, index_sizes};

@@ -1,7 +1,7 @@
 //! Searches and indexes for the API.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -10,7 +10,7 @@ use spilltrail_app::{
     self as app, CancellationToken, CurrentContent, Input, Lake, ReadOptions, RunOptions,
     SearchOptions, SearchText, TimeOptions,
 };
-use spilltrail_diagnostic::{Diagnostic, Severity};
+use spilltrail_diagnostic::{Code, Diagnostic, Severity};
 use spilltrail_search::rows::json;
 use spilltrail_search::stack;
 use spilltrail_server::api::{
@@ -80,7 +80,7 @@ impl ServedLake {
                 }
             };
             let outcome = tokio::select! {
-                outcome = rows(&search, &zone, output) => outcome,
+                outcome = rows(&search, (self.folder.path(), &zone), output) => outcome,
                 () = told => Ok(()),
             };
             output.progress(progress(&search));
@@ -111,7 +111,7 @@ fn progress(search: &app::Search) -> SearchProgress {
 /// Hands over the rows of a search, and what there is to say of them.
 async fn rows(
     search: &app::Search,
-    zone: &TimeZone,
+    (folder, zone): (&Path, &TimeZone),
     output: &SearchOutput,
 ) -> Result<(), app::AppError> {
     let mut rows = search.run().await?;
@@ -133,6 +133,13 @@ async fn rows(
     rows.messages().iter().for_each(|diagnostic| tell(output, diagnostic));
     let found = explain::Found { is_empty, misses_values: is_empty || !without.is_empty() };
     explain::explain(search, found, zone, &mut Told(output)).await?;
+    for (name, reason) in app::damaged_inputs(folder) {
+        output.message(SearchMessage {
+            severity: SearchSeverity::Warning,
+            code: Some(Code::UNREADABLE.to_string()),
+            text: format!("{name}: {reason}"),
+        });
+    }
     for unread in search.unread().iter().filter(|unread| unread.is_damage()) {
         let reasons = unread.reasons.join("; ");
         output.message(SearchMessage {

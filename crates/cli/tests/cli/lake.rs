@@ -323,3 +323,32 @@ fn a_file_that_is_another_one_is_told() {
         }
     }
 }
+
+/// A damage is known by the path of its file, and until that file is whole.
+#[test]
+fn a_damage_stays_with_its_file() {
+    let fixture = Fixture::empty();
+    let row = "{\"eventSource\":\"s\",\"eventName\":\"E\"}\n";
+    let cut = format!("{row}{{\"eventSource\":\"s\",\"even");
+    let status = || fixture.run_builtin(&["search", "*", "--lake", "lake"]).status;
+    fixture.write("one/a.json", &cut);
+    fixture.write("two/a.json", row);
+    assert_eq!(ingest(&fixture, "one", &[]).status, 1);
+    assert_eq!(ingest(&fixture, "two", &[]).status, 0);
+    assert_eq!(status(), 1, "another file of the same name is whole");
+    fixture.write("one/a.json", row);
+    assert_eq!(ingest(&fixture, "one/a.json", &[]).status, 0);
+    assert_eq!(status(), 0, "it is whole, under another name");
+    // What is not there yet has no events that are missing.
+    let absent = fixture.run_builtin(&["ingest", "two", "late/*.json", "--lake", "lake"]);
+    assert_ne!(absent.status, 0, "{}", absent.err);
+    assert_eq!(status(), 0);
+    // The table goes on without its log.
+    std::fs::remove_file(fixture.path("lake/arriving.sqlite")).unwrap();
+    assert_eq!(ingest(&fixture, "two", &[]).status, 0);
+    // What comes out of a pipe is other each time.
+    for text in [&cut, row] {
+        fixture.run_piped(&["ingest", "-", "--lake", "lake"], text);
+        assert_eq!(status(), 1);
+    }
+}

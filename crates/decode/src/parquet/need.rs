@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use spilltrail_event::{Predicate, fields};
+use spilltrail_event::{Predicate, fields, stored};
 
 use crate::cloudtrail::{Profile, derived_field};
 use crate::event_view::{all_time_members, members_of};
@@ -64,7 +64,16 @@ impl Need {
     /// Returns words of which the text of an event must contain at least one for a search to match; `None`
     /// if there are none.
     pub(super) fn needles(&self) -> Option<Needles> {
-        Needles::of_all(self.conditions.as_ref()?, self.format, self.profile)
+        let conditions = self.conditions.as_ref()?;
+        // An event that lacks a member that is compared is told: nobody knows whether it would match.
+        let is_known = |field: &str| {
+            [fields::TIME, fields::RAW].contains(&field) || stored::LEADS.contains(&field)
+        };
+        let is_of_text = |condition: &Predicate| condition.fields().into_iter().all(is_known);
+        if !conditions.iter().all(is_of_text) {
+            return None;
+        }
+        Needles::of_all(conditions, self.format, self.profile)
     }
 
     /// Returns true if a field is the member of the same name.

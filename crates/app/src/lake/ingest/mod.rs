@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use spilltrail_decode::SeenEvents;
 use spilltrail_event::StopToken;
 use spilltrail_lake::{LakeFolder, Wal, WalError, WalReader};
-use spilltrail_source::{Duplicates, Logs, Progress, Wanted};
+use spilltrail_source::{Duplicates, LogFile, Logs, Progress, Wanted};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -151,11 +151,25 @@ async fn run(
     }
     done.unread = Unread::of(&logs, Times::Unused);
     let (lake, unread) = (options.lake.clone(), done.unread.clone());
-    let noted = blocking(move || {
-        let listed = logs.files().iter().map(|file| &*file.name);
-        Damages::note(&lake, listed, &unread)
-    });
+    // What was left out because it has not changed is as damaged as it was.
+    let is_left = |file: &&LogFile| left.get(&*file.name) == Some(&Stamp::of(file));
+    let looked_at: Vec<(String, String)> = logs
+        .files()
+        .iter()
+        .filter(|file| !is_left(file))
+        .map(|file| (file.name.to_string(), key_of_damage(file)))
+        .collect();
+    let noted = blocking(move || Damages::note(&lake, &looked_at, &unread));
     noted.await?.map_err(|error| not_noted(&options.lake, &error))
+}
+
+/// Returns the key of a file by which its damages are known. What comes out of a pipe never comes again.
+fn key_of_damage(file: &LogFile) -> String {
+    match file.path().and_then(|path| std::path::absolute(path).ok()) {
+        _ if file.is_stream() => format!("{} at {:.6}", file.name, jiff::Timestamp::now()),
+        Some(path) => path.display().to_string(),
+        None => file.name.to_string(),
+    }
 }
 
 /// Returns an error if a lake is to be made in a folder that has something else in it: logs, for example, of
@@ -163,7 +177,9 @@ async fn run(
 pub(crate) fn check_folder(lake: &Path) -> Result<(), AppError> {
     /// What may be there before a lake is: what mounts a disk and what commands of a server make.
     const HARMLESS: [&str; 5] = ["lost+found", "lookups", "tls", "hec-tokens.json", "api-token"];
-    if LakeFolder::new(lake).is_there() {
+    let folder = LakeFolder::new(lake);
+    // Its log may have been deleted: what waited in it is gone, and the table goes on.
+    if folder.is_there() || folder.table().join("_delta_log").is_dir() {
         return Ok(());
     }
     let failed = |reason: String| AppError::Lake { path: lake.to_owned(), reason };

@@ -160,6 +160,9 @@ fn texts_that_no_search_matches_are_not_read() {
         assert_eq!(read(Predicate::Keyword(word(text))), expected, "{text}");
     }
     assert!(text_of_all > 500 * text_of_some, "{text_of_all} {text_of_some}");
+    // Whether an event would match that may lack what is compared is not known from its text.
+    let (none, _, looked_at) = read(equals("requestParameters.bucketName", "nosuchbucket"));
+    assert_eq!((none, looked_at), (0, text_of_all));
     // Whatever is compared has a column here, is read from the text, or depends on the row.
     let compared: BTreeSet<&str> = stored::LEADS.into_iter().collect();
     for profile in [Profile::Superset, Profile::Ta70] {
