@@ -461,7 +461,9 @@ impl Ended {
             let why = unread.reasons.first().map_or("", String::as_str);
             format!("events are missing: {}: {why}", unread.name)
         });
+        // What they lack may be what made a finding: it stays.
         let is_partial = unread.is_some()
+            || summary.has(UnreadKind::LeftOut)
             || matches!(report.status, Outcome::CannotFire(_) | Outcome::NeedsSource(_));
         let found = report.findings + report.hidden;
         let uncounted = (report.rows > found && found >= MAX_FINDINGS as u64)
