@@ -17,17 +17,11 @@ use crate::whole_file;
 /// The name of the file.
 pub(crate) const FILE: &str = "damaged-inputs.json";
 
-/// The most inputs that are kept by name. Others are counted.
-const MOST: usize = 1000;
-
 /// The inputs that were read in part, or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Damages {
     /// The reasons, by the name of the input.
     inputs: BTreeMap<String, Vec<String>>,
-    /// The number of inputs beyond the most that are kept.
-    #[serde(default)]
-    more: u64,
 }
 
 impl Damages {
@@ -43,7 +37,7 @@ impl Damages {
         });
         known.unwrap_or_else(|reason| {
             let inputs = reason.map(|reason| (path.display().to_string(), vec![reason]));
-            Self { inputs: inputs.into_iter().collect(), more: 0 }
+            Self { inputs: inputs.into_iter().collect() }
         })
     }
 
@@ -68,11 +62,8 @@ impl Damages {
         let by_name: BTreeMap<&str, &str> =
             looked_at.iter().map(|(name, key)| (name.as_str(), key.as_str())).collect();
         for one in unread.iter().filter(is_damage) {
-            let Some(key) = by_name.get(one.name.as_str()) else { continue };
-            if now.inputs.len() < MOST || now.inputs.contains_key(*key) {
+            if let Some(key) = by_name.get(one.name.as_str()) {
                 now.inputs.insert((*key).to_owned(), one.reasons.clone());
-            } else {
-                now.more += 1;
             }
         }
         if now == before {
@@ -87,17 +78,10 @@ impl Damages {
 
     /// Returns what is to be told: the name of each input, with the reason.
     pub(super) fn told(self) -> impl Iterator<Item = (String, String)> {
-        let more = (self.more > 0).then(|| {
-            (
-                "more inputs".to_owned(),
-                format!("{} were damaged when they were ingested", self.more),
-            )
-        });
-        let told = self.inputs.into_iter().map(|(name, reasons)| {
+        self.inputs.into_iter().map(|(name, reasons)| {
             let reason = format!("when it was ingested: {}", reasons.join("; "));
             (name, reason)
-        });
-        told.chain(more)
+        })
     }
 }
 
@@ -138,14 +122,6 @@ mod tests {
         assert_eq!(told(), ["/b"]);
         note(&["b"], &[]);
         assert_eq!((told().len(), lake.join(FILE).is_file()), (0, false));
-        let many: Vec<String> = (0..MOST + 2).map(|number| number.to_string()).collect();
-        let names: Vec<&str> = many.iter().map(String::as_str).collect();
-        note(&names, &many.iter().map(|name| damaged(name)).collect::<Vec<_>>());
-        assert_eq!(told().len(), MOST + 1);
-        assert_eq!(
-            Damages::of(lake).told().last().unwrap().1,
-            "2 were damaged when they were ingested"
-        );
         fs::write(lake.join(FILE), "{").unwrap();
         assert!(told()[0].ends_with(FILE), "{:?}", told());
     }
