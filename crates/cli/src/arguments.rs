@@ -29,7 +29,7 @@ pub(crate) use working::{
     BackupOptions, ChangedOptions, CloseOptions, CommentOptions, FindingsCommand,
     FindingsListOptions, FindingsShowOptions, IndexOptions, OwnUrgency, ReopenOptions,
     RestoreOptions, RiskOptions, ScheduleCommand, ScheduleEnableOptions, ScheduleListOptions,
-    ScheduleResetOptions, ScheduleRunsOptions, ScheduleSetOptions, SetOptions,
+    ScheduleResetOptions, ScheduleRunsOptions, ScheduleSetOptions, SetOptions, level,
 };
 
 /// The most threads that read logs.

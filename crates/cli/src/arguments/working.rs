@@ -390,7 +390,8 @@ fn status(text: &str) -> Result<TriageStatus, String> {
     })
 }
 
-fn level(text: &str) -> Result<Level, String> {
+/// Reads a level that something can have.
+pub(crate) fn level(text: &str) -> Result<Level, String> {
     let levels = || Level::ALL.into_iter().filter(|level| *level != Level::Unknown);
     levels()
         .find(|level| level.name() == text)

@@ -13,7 +13,7 @@ use spilltrail_source::S3Options;
 use spilltrail_store::Level;
 use toml::Spanned;
 
-use crate::arguments::{Listen, ServeOptions, index, listen};
+use crate::arguments::{Listen, ServeOptions, index, level, listen};
 
 /// The table `[serve]`. Flags win over its keys.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -185,7 +185,8 @@ struct PriorityKeys {
     #[serde(deserialize_with = "some_names")]
     entities: Vec<String>,
     /// Their priority.
-    priority: PriorityKey,
+    #[serde(deserialize_with = "known_level")]
+    priority: Level,
 }
 
 /// Reads the name of an index, as `ingest` takes it.
@@ -203,27 +204,14 @@ fn some_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>,
     Ok(names)
 }
 
-/// A priority, as it is written.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum PriorityKey {
-    Informational,
-    Low,
-    Medium,
-    High,
-    Critical,
+/// Reads a level, as commands take it.
+fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Level, D::Error> {
+    level(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 impl PriorityKeys {
     fn entry(&self) -> app::PriorityEntry {
-        let priority = match self.priority {
-            PriorityKey::Informational => Level::Informational,
-            PriorityKey::Low => Level::Low,
-            PriorityKey::Medium => Level::Medium,
-            PriorityKey::High => Level::High,
-            PriorityKey::Critical => Level::Critical,
-        };
-        app::PriorityEntry { entities: self.entities.clone(), priority }
+        app::PriorityEntry { entities: self.entities.clone(), priority: self.priority }
     }
 }
 
