@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 use spilltrail_schedule::{Interval, Moment};
 
+use crate::counted::{MAY_COUNT, OF_RUN};
 use crate::error::StoreError;
 use crate::findings;
 use crate::ledger;
@@ -215,14 +216,13 @@ fn was_seen(
     run: &RunRecord,
     finding: &FindingRecord,
 ) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM findings
-               JOIN runs ON runs.schedule = findings.detection
-                   AND runs.nominal = findings.nominal AND runs.attempt = findings.attempt
-               WHERE findings.id = ?1 AND findings.detection = ?2 AND findings.nominal <> ?3
-                   AND findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL
-                   AND runs.covers_from < ?5 AND runs.covers_to > ?4
-                   AND json_extract(findings.body, '$.last_seen') >= json_extract(?6, '$.last_seen')";
-    let mut statement = transaction.prepare_cached(sql)?;
+    let sql = format!(
+        "SELECT 1 FROM findings JOIN runs ON {OF_RUN}
+         WHERE findings.id = ?1 AND findings.detection = ?2 AND findings.nominal <> ?3 AND {MAY_COUNT}
+             AND runs.covers_from < ?5 AND runs.covers_to > ?4
+             AND json_extract(findings.body, '$.last_seen') >= json_extract(?6, '$.last_seen')"
+    );
+    let mut statement = transaction.prepare_cached(&sql)?;
     let (from, to) = (run.interval.from.0, run.interval.to.0);
     let nominal = run.nominal.0;
     Ok(statement.exists(params![finding.id, run.schedule, nominal, from, to, finding.body])?)

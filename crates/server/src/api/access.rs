@@ -195,15 +195,16 @@ impl Access {
 
     /// Tells of a request that is not understood.
     pub(super) fn invalid(&self, parts: &Parts, now: Instant) {
-        let address = ClientAddress::of(&parts.extensions);
-        let reason = RefusalReason::Invalid;
+        self.tell(RefusalReason::Invalid, ClientAddress::of(&parts.extensions), now);
+    }
+
+    fn tell(&self, reason: RefusalReason, address: Option<IpAddr>, now: Instant) {
         let refusal = Refusal { part: Part::Api, address, reason, token: None, untold: 0 };
         self.audit.refused(refusal, now);
     }
 
     fn refuse(&self, reason: RefusalReason, address: Option<IpAddr>, now: Instant) -> ApiError {
-        let refusal = Refusal { part: Part::Api, address, reason, token: None, untold: 0 };
-        self.audit.refused(refusal, now);
+        self.tell(reason, address, now);
         let (name, code, message) = match reason {
             RefusalReason::Missing => (
                 "missing",
