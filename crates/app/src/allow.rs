@@ -13,16 +13,14 @@ use spilltrail_event::{CaseRule, Pattern, Value};
 use crate::error::AppError;
 use crate::select;
 
-/// One entry of an allow-list: hides the findings of some detections in which a field has a value
-/// that is known to be harmless.
+/// One entry of an allow-list: hides the findings of some detections in which fields have values that
+/// are known to be harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowEntry {
     /// Name or id of the detection, ignoring case; `*` stands for any text.
     pub detection: String,
-    /// The field of the finding's result. A result without it is never hidden.
-    pub field: String,
-    /// The harmless values. If a field has several values, all of them must be harmless.
-    pub values: AllowedValues,
+    /// What the result of the finding must have, at least one; all of them must hold.
+    pub conditions: Vec<Condition>,
     /// Who answers for the entry.
     pub owner: String,
     /// Why the values are harmless.
@@ -31,6 +29,15 @@ pub struct AllowEntry {
     pub expires: Option<Date>,
     /// Where the entry is written, such as `config.toml:12`.
     pub origin: String,
+}
+
+/// A field with the values of it that are harmless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// The field of the finding's result. A result without it is never hidden.
+    pub field: String,
+    /// The harmless values. If a field has several values, all of them must be harmless.
+    pub values: AllowedValues,
 }
 
 /// Values that an entry of an allow-list takes for harmless.
@@ -49,8 +56,8 @@ pub enum AllowedValues {
 pub struct AllowReport {
     /// The detection of the entry, as written.
     pub detection: String,
-    /// The field of the entry.
-    pub field: String,
+    /// The fields of the entry.
+    pub fields: Vec<String>,
     /// Who answers for the entry.
     pub owner: String,
     /// Why the values are harmless.
@@ -67,7 +74,7 @@ pub struct AllowReport {
     /// Number of findings of its detections that no earlier entry hid; not part of the output.
     #[serde(skip)]
     pub findings: u64,
-    /// Number of those that do not have the field; not part of the output.
+    /// Number of those that do not have one of the fields; not part of the output.
     #[serde(skip)]
     pub without_field: u64,
 }
@@ -101,7 +108,7 @@ pub fn doubts(entries: &[AllowEntry], set: &ContentSet) -> Vec<AllowDoubt> {
 }
 
 fn doubt(entry: &AllowEntry, set: &ContentSet) -> Option<String> {
-    let AllowEntry { detection: name, field, .. } = entry;
+    let AllowEntry { detection: name, conditions, .. } = entry;
     let pattern = Pattern::new(&**name, CaseRule::Ignore);
     let is_meant =
         |detection: &&Detection| pattern.matches(&detection.name) || pattern.matches(&detection.id);
@@ -119,9 +126,8 @@ fn doubt(entry: &AllowEntry, set: &ContentSet) -> Option<String> {
         };
         return Some(format!("there is no detection `{name}`{}", did_you_mean(similar)));
     }
-    if !meant.iter().all(|detection| detection.lacks_field(field)) {
-        return None;
-    }
+    let is_lacking = |field: &&String| meant.iter().all(|detection| detection.lacks_field(field));
+    let field = conditions.iter().map(|condition| &condition.field).find(is_lacking)?;
     let similar = meant.iter().find_map(|detection| detection.similar_field(field));
     Some(format!("no result of `{name}` has the field `{field}`{}", did_you_mean(similar)))
 }
@@ -134,7 +140,7 @@ pub(crate) struct AllowList {
 struct Entry {
     written: AllowEntry,
     detection: Pattern,
-    values: Matcher,
+    conditions: Vec<(String, Matcher)>,
     is_expired: bool,
     hidden: u64,
     findings: u64,
@@ -153,7 +159,11 @@ impl AllowList {
         let today = day(now, zone);
         let prepare = |written: &AllowEntry| Entry {
             detection: Pattern::new(&*written.detection, CaseRule::Ignore),
-            values: Matcher::new(&written.values),
+            conditions: written
+                .conditions
+                .iter()
+                .map(|Condition { field, values }| (field.clone(), Matcher::new(values)))
+                .collect(),
             is_expired: written.expires.is_some_and(|last| last < today),
             hidden: 0,
             findings: 0,
@@ -183,19 +193,21 @@ impl Entry {
             return false;
         }
         self.findings += 1;
-        let members =
-            finding.result.get(&self.written.field).map(Value::members).unwrap_or_default();
-        if members.is_empty() {
+        let members = |field| finding.result.get(field).map(Value::members).unwrap_or_default();
+        let is_lacking = self.conditions.iter().any(|(field, _)| members(field).is_empty());
+        if is_lacking || self.conditions.is_empty() {
             self.without_field += 1;
             return false;
         }
-        members.iter().all(|member| self.values.matches(member))
+        self.conditions
+            .iter()
+            .all(|(field, values)| members(field).iter().all(|member| values.matches(member)))
     }
 
     fn into_report(self) -> AllowReport {
         AllowReport {
             detection: self.written.detection,
-            field: self.written.field,
+            fields: self.conditions.into_iter().map(|(field, _)| field).collect(),
             owner: self.written.owner,
             reason: self.written.reason,
             expires: self.written.expires.map(|date| date.to_string()),

@@ -41,7 +41,9 @@ mod unread;
 mod used_files;
 mod whole_file;
 
-pub use allow::{AllowDoubt, AllowEntry, AllowReport, AllowedValues, doubts};
+pub use allow::{
+    AllowDoubt, AllowEntry, AllowReport, AllowedValues, Condition as AllowCondition, doubts,
+};
 pub use cancel::Done;
 pub use clock::Clock;
 pub use content::Content;

@@ -9,27 +9,40 @@ use spilltrail_schedule::Moment;
 
 use crate::desk::Desk;
 use crate::error::StoreError;
-use crate::reader::StoreReader;
+use crate::ledger::json;
+use crate::reader::{StoreReader, parsed};
 
 /// What an entry of the allow-list says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllowRule {
     /// A pattern of the id or the name of detections.
     pub detection: String,
-    /// The field of findings in which the value is.
-    pub field: String,
-    /// A pattern of the value, or a network.
-    pub value: String,
+    /// What the results of the findings look like: all conditions hold.
+    pub conditions: Vec<AllowCondition>,
     /// Who answers for it.
     pub owner: String,
     /// Why it is.
     pub reason: String,
-    /// From when on it hides nothing any more.
+    /// The time of the first findings that it hides; `None` for all that are before `expires`.
+    pub starts: Option<Moment>,
+    /// The time from which on it hides no finding.
     pub expires: Option<Moment>,
+}
+
+/// A condition of an entry of the allow-list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowCondition {
+    /// The field of results.
+    pub field: String,
+    /// A pattern of its value, or a network.
+    pub value: String,
 }
 
 /// The most bytes of a text of an entry.
 const MOST_BYTES: usize = 1000;
+
+/// The most conditions of an entry.
+const MOST_CONDITIONS: usize = 20;
 
 /// Why an entry cannot be added to the allow-list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,9 +63,26 @@ pub enum AllowError {
         /// How many bytes it has.
         found: usize,
     },
+    /// It has no condition, or too many.
+    #[error(
+        "an entry of the allow-list has {found} conditions: expected 1 to {MOST_CONDITIONS} fields \
+         with their values"
+    )]
+    Conditions {
+        /// How many it has.
+        found: usize,
+    },
     /// It would hide nothing any more.
     #[error("the entry would be over already: it expires at {expires}; give a time in the future")]
     Over {
+        /// From when on it hides nothing.
+        expires: Moment,
+    },
+    /// It would never hide anything.
+    #[error("the entry starts at {starts}, but expires at {expires} already")]
+    Backwards {
+        /// From when on it hides findings.
+        starts: Moment,
         /// From when on it hides nothing.
         expires: Moment,
     },
@@ -63,16 +93,17 @@ impl AllowRule {
     /// known here.
     ///
     /// # Errors
-    /// Fails if a text is empty or too long, or if it would be over already.
+    /// Fails if a text is empty or too long, if there is no condition, or if it would be over already.
     pub fn check(&self, now: Moment) -> Result<(), AllowError> {
-        let Self { detection, field, value, owner, reason, expires } = self;
-        for (name, text) in [
-            ("detection", detection),
-            ("field", field),
-            ("value", value),
-            ("owner", owner),
-            ("reason", reason),
-        ] {
+        let Self { detection, conditions, owner, reason, starts, expires } = self;
+        if conditions.is_empty() || conditions.len() > MOST_CONDITIONS {
+            return Err(AllowError::Conditions { found: conditions.len() });
+        }
+        let of_conditions = conditions
+            .iter()
+            .flat_map(|AllowCondition { field, value }| [("field", field), ("value", value)]);
+        let of_rule = [("detection", detection), ("owner", owner), ("reason", reason)];
+        for (name, text) in of_rule.into_iter().chain(of_conditions) {
             if text.trim().is_empty() {
                 return Err(AllowError::Empty { name });
             }
@@ -80,8 +111,11 @@ impl AllowRule {
                 return Err(AllowError::Long { name, found: text.len() });
             }
         }
-        match *expires {
-            Some(expires) if expires <= now => Err(AllowError::Over { expires }),
+        match (*starts, *expires) {
+            (_, Some(expires)) if expires <= now => Err(AllowError::Over { expires }),
+            (Some(starts), Some(expires)) if expires <= starts => {
+                Err(AllowError::Backwards { starts, expires })
+            }
             _ => Ok(()),
         }
     }
@@ -107,11 +141,23 @@ pub struct AllowEntry {
 }
 
 impl AllowEntry {
-    /// Returns whether it hides findings of a run that starts at `now`.
+    /// Returns whether it can hide findings of a time: it is turned on, and the time is between its
+    /// start and its end.
     #[must_use]
-    pub fn is_active(&self, now: Moment) -> bool {
-        let is_over = self.rule.expires.is_some_and(|expires| expires <= now);
-        self.is_enabled && self.removed.is_none() && !is_over
+    pub fn is_active(&self, time: Moment) -> bool {
+        self.is_in_force() && self.is_about(time)
+    }
+
+    /// Returns whether it is neither turned off nor removed.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        self.is_enabled && self.removed.is_none()
+    }
+
+    /// Returns whether a time is between its start and its end.
+    fn is_about(&self, time: Moment) -> bool {
+        let AllowRule { starts, expires, .. } = self.rule;
+        starts.is_none_or(|starts| starts <= time) && expires.is_none_or(|expires| time < expires)
     }
 }
 
@@ -121,13 +167,14 @@ impl Desk {
     /// # Errors
     /// Fails if the file cannot be written.
     pub fn add_allow(&mut self, rule: &AllowRule, now: Moment) -> Result<i64, StoreError> {
-        let AllowRule { detection, field, value, owner, reason, expires } = rule;
+        let AllowRule { detection, conditions, owner, reason, starts, expires } = rule;
         let transaction = self.begin()?;
         let sql = "INSERT INTO allow
-                       (detection, field, value, owner, reason, created, expires, is_enabled, hits)
+                       (detection, conditions, owner, reason, created, starts, expires, is_enabled, hits)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 0)";
-        let expires = expires.map(|expires| expires.0);
-        let row = params![detection, field, value, owner, reason, now.0, expires];
+        let conditions = json(conditions)?;
+        let (starts, expires) = (starts.map(|starts| starts.0), expires.map(|expires| expires.0));
+        let row = params![detection, conditions, owner, reason, now.0, starts, expires];
         transaction.prepare_cached(sql)?.execute(row)?;
         let id = transaction.last_insert_rowid();
         changed(&transaction)?;
@@ -170,12 +217,11 @@ impl StoreReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn allow_list(&self, has_removed: bool) -> Result<Vec<AllowEntry>, StoreError> {
-        let sql = "SELECT id, detection, field, value, owner, reason, expires, created, is_enabled,
-                          removed, hits, last_hit
+        let sql = "SELECT id, detection, conditions, owner, reason, starts, expires, created,
+                          is_enabled, removed, hits, last_hit
                    FROM allow WHERE removed IS NULL OR ?1 ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([has_removed], read)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        statement.query_and_then([has_removed], read)?.collect()
     }
 }
 
@@ -210,16 +256,16 @@ fn changed(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<AllowEntry> {
+fn read(row: &Row<'_>) -> Result<AllowEntry, StoreError> {
     let moment = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Moment));
     Ok(AllowEntry {
         id: row.get(0)?,
         rule: AllowRule {
             detection: row.get(1)?,
-            field: row.get(2)?,
-            value: row.get(3)?,
-            owner: row.get(4)?,
-            reason: row.get(5)?,
+            conditions: parsed("allow-list entry", &row.get::<_, String>(2)?)?,
+            owner: row.get(3)?,
+            reason: row.get(4)?,
+            starts: moment(5)?,
             expires: moment(6)?,
         },
         created: Moment(row.get(7)?),

@@ -33,7 +33,7 @@ mod tests;
 mod triage;
 mod urgency;
 
-pub use allow::{AllowEntry, AllowError, AllowRule};
+pub use allow::{AllowCondition, AllowEntry, AllowError, AllowRule};
 pub use counted::Counted;
 pub use deliveries::{
     Attempt, AttemptEnd, Delivery, DeliveryFilter, DeliveryState, MOST_DELIVERIES,

@@ -14,6 +14,7 @@ pub(crate) const STEPS: &[M<'_>] = &[
     M::up(OUTPUTS),
     M::up(TOLD),
     M::up(STATED),
+    M::up(CONDITIONS),
 ];
 
 /// Schedules, the ledger of their runs, and findings.
@@ -275,3 +276,11 @@ const TOLD: &str = "
 /// What detections state, beside what users have set in place of it.
 const STATED: &str = "
     ALTER TABLE schedules ADD COLUMN stated TEXT;";
+
+/// Entries of the allow-list have conditions on several fields, as JSON, and a start.
+const CONDITIONS: &str = "
+    ALTER TABLE allow ADD COLUMN starts INTEGER;
+    ALTER TABLE allow ADD COLUMN conditions TEXT NOT NULL DEFAULT '[]';
+    UPDATE allow SET conditions = json_array(json_object('field', field, 'value', value));
+    ALTER TABLE allow DROP COLUMN field;
+    ALTER TABLE allow DROP COLUMN value;";

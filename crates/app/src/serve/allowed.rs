@@ -3,21 +3,23 @@
 use jiff::tz::TimeZone;
 use spilltrail_detect::Finding;
 use spilltrail_schedule::Moment;
-use spilltrail_store::{AllowEntry as StoredEntry, AllowRule};
+use spilltrail_store::{AllowCondition, AllowEntry as StoredEntry, AllowRule};
 
-use crate::allow::{AllowEntry, AllowList, AllowedValues};
+use crate::allow::{AllowEntry, AllowList, AllowedValues, Condition};
 
-/// Returns an entry as hunts have them, but for its end.
+/// Returns an entry as hunts have them, but for its start and its end.
 #[must_use]
 pub fn entry_of(id: i64, rule: AllowRule) -> AllowEntry {
-    let values = match rule.value.parse() {
-        Ok(network) => AllowedValues::Network(network),
-        Err(_) => AllowedValues::Pattern(rule.value),
+    let condition = |AllowCondition { field, value }| Condition {
+        field,
+        values: match value.parse() {
+            Ok(network) => AllowedValues::Network(network),
+            Err(_) => AllowedValues::Pattern(value),
+        },
     };
     AllowEntry {
         detection: rule.detection,
-        field: rule.field,
-        values,
+        conditions: rule.conditions.into_iter().map(condition).collect(),
         owner: rule.owner,
         reason: rule.reason,
         expires: None,
@@ -25,32 +27,50 @@ pub fn entry_of(id: i64, rule: AllowRule) -> AllowEntry {
     }
 }
 
-/// The entries that hide findings now, each with what it hid.
-pub(super) struct Allowed(Vec<(i64, AllowList, u64)>);
+/// The entries that can hide findings of a run.
+pub(super) struct Allowed {
+    entries: Vec<Entry>,
+    /// The time of findings that have none of their own.
+    nominal: Moment,
+}
+
+struct Entry {
+    stored: StoredEntry,
+    list: AllowList,
+    hits: u64,
+}
 
 impl Allowed {
-    /// Takes the entries that are active at `now`.
-    pub(super) fn new(entries: Vec<StoredEntry>, now: Moment) -> Self {
-        let active = entries.into_iter().filter(|entry| entry.is_active(now));
-        let lists = active.map(|entry| {
-            let StoredEntry { id, rule, .. } = entry;
-            // Whether it is over is decided above, to the second.
-            (id, AllowList::new(&[entry_of(id, rule)], now.0 as f64, &TimeZone::UTC), 0)
-        });
-        Self(lists.collect())
+    /// Takes the entries that are neither turned off nor removed, for a run of a nominal time.
+    pub(super) fn new(entries: Vec<StoredEntry>, nominal: Moment) -> Self {
+        let in_force = entries.into_iter().filter(StoredEntry::is_in_force);
+        let prepare = |stored: StoredEntry| {
+            let written = entry_of(stored.id, stored.rule.clone());
+            // Start and end are those of the stored entry, to the second.
+            let list = AllowList::new(&[written], nominal.0 as f64, &TimeZone::UTC);
+            Entry { stored, list, hits: 0 }
+        };
+        Self { entries: in_force.map(prepare).collect(), nominal }
     }
 
-    /// Returns the id of the first entry that hides a finding.
+    /// Returns the id of the first entry that hides a finding. Whether an entry has started and is not
+    /// over goes by the time of the finding, so that a run that is late or made again hides the same.
     pub(super) fn hides(&mut self, finding: &Finding) -> Option<i64> {
-        self.0.iter_mut().find_map(|(id, list, hits)| {
-            let hides = list.hides(finding);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "entries start and end at whole seconds"
+        )]
+        let time = finding.time.map_or(self.nominal, |time| Moment(time.floor() as i64));
+        self.entries.iter_mut().find_map(|Entry { stored, list, hits }| {
+            let hides = stored.is_active(time) && list.hides(finding);
             *hits += u64::from(hides);
-            hides.then_some(*id)
+            hides.then_some(stored.id)
         })
     }
 
     /// Returns how many findings each entry hid, for those that hid any.
     pub(super) fn hits(&self) -> Vec<(i64, u64)> {
-        self.0.iter().filter(|(_, _, hits)| *hits > 0).map(|(id, _, hits)| (*id, *hits)).collect()
+        let hiding = self.entries.iter().filter(|entry| entry.hits > 0);
+        hiding.map(|entry| (entry.stored.id, entry.hits)).collect()
     }
 }

@@ -328,7 +328,7 @@ impl Runner {
             let reader = store.reader();
             let attempt = reader.next_attempt(&id, nominal)?;
             let mut state = throttle.as_ref().map(|_| reader.throttle(&id)).transpose()?;
-            let mut allowed = Allowed::new(reader.allow_list(false)?, started);
+            let mut allowed = Allowed::new(reader.allow_list(false)?, nominal);
             let hidden: Vec<_> = findings.iter().map(|finding| allowed.hides(finding)).collect();
             let mut held = vec![false; findings.len()];
             if let (Some(throttle), Some(state)) = (&throttle, &mut state)

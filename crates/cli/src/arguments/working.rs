@@ -298,7 +298,7 @@ pub(crate) enum AllowCommand {
     /// List what is known to be harmless, and how often each entry hid a finding.
     List(AllowListOptions),
     /// Hide findings from the next run on.
-    Add(AllowAddOptions),
+    Add(Box<AllowAddOptions>),
     /// Hide them no longer.
     Remove(AllowRemoveOptions),
 }
@@ -327,10 +327,16 @@ pub(crate) struct AllowAddOptions {
     /// The harmless value: a text, in which `*` stands for any characters, or a network such as 10.0.0.0/8.
     #[arg(long, value_name = "VALUE")]
     pub(crate) value: String,
+    /// A further field with its value; only findings that have all of them are hidden. Repeatable.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub(crate) and: Vec<String>,
     /// Why it is harmless.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// When it ends, such as +30d, or a date.
+    /// The time of the first findings that it hides, such as -1h, or a date. Default: all before its end.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) starts: Option<String>,
+    /// The time from which on it hides no findings, such as +30d, or a date. Default: it does not end.
     #[arg(long, value_name = "TIME")]
     pub(crate) expires: Option<String>,
     /// Who answers for it. Default: the user of this session.

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use jiff::civil::Date;
 use serde::Deserialize;
 use spilltrail_app::check::Level;
-use spilltrail_app::{AllowEntry, AllowedValues, option_file};
+use spilltrail_app::{AllowCondition, AllowEntry, AllowedValues, option_file};
 use spilltrail_diagnostic::{Code, Diagnostic, Span, by_name, similar};
 use toml::{Spanned, Value};
 
@@ -58,10 +58,23 @@ struct RawAllow {
     value: Option<Spanned<String>>,
     pattern: Option<Spanned<String>>,
     cidr: Option<Spanned<String>>,
+    /// Further conditions.
+    #[serde(default)]
+    and: Vec<Spanned<RawCondition>>,
     owner: Spanned<String>,
     reason: Spanned<String>,
     /// A date of TOML, or one in quotes.
     expires: Option<Spanned<Value>>,
+}
+
+/// A field with the one of the three keys that says which values are harmless.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCondition {
+    field: Spanned<String>,
+    value: Option<Spanned<String>>,
+    pattern: Option<Spanned<String>>,
+    cidr: Option<Spanned<String>>,
 }
 
 /// What is wrong with an entry of an allow-list: the message, the help, and the place, if it is not
@@ -152,20 +165,40 @@ fn level_of(code: &Spanned<String>, level: &Spanned<String>) -> Result<(Code, Le
 
 impl RawAllow {
     fn into_entry(self, origin: String) -> Result<AllowEntry, EntryMistake> {
-        let texts = [
-            ("detection", Some(&self.detection)),
-            ("field", Some(&self.field)),
-            ("owner", Some(&self.owner)),
-            ("reason", Some(&self.reason)),
-            // An empty text matches no value that a result has.
-            ("value", self.value.as_ref()),
-            ("pattern", self.pattern.as_ref()),
-        ];
-        for (key, text) in texts {
-            if let Some(text) = text.filter(|text| text.get_ref().trim().is_empty()) {
-                let message = format!("`{key}` of an allow-list entry is empty");
-                return Err((message, None, Some(text.span())));
-            }
+        let Self { detection, field, value, pattern, cidr, and, owner, reason, expires } = self;
+        for (key, text) in [("detection", &detection), ("owner", &owner), ("reason", &reason)] {
+            check_text(key, text)?;
+        }
+        let first = RawCondition { field, value, pattern, cidr }.into_condition()?;
+        let others = and.into_iter().map(|condition| {
+            let span = condition.span();
+            let whole =
+                |(message, help, place): EntryMistake| (message, help, place.or(Some(span)));
+            condition.into_inner().into_condition().map_err(whole)
+        });
+        let conditions = std::iter::once(Ok(first)).chain(others).collect::<Result<_, _>>()?;
+        let expires = expires.map(|value| date(&value)).transpose()?;
+        let text = Spanned::into_inner;
+        let (detection, owner, reason) = (text(detection), text(owner), text(reason));
+        Ok(AllowEntry { detection, conditions, owner, reason, expires, origin })
+    }
+}
+
+/// Checks that a text says anything.
+fn check_text(key: &str, text: &Spanned<String>) -> Result<(), EntryMistake> {
+    if text.get_ref().trim().is_empty() {
+        let message = format!("`{key}` of an allow-list entry is empty");
+        return Err((message, None, Some(text.span())));
+    }
+    Ok(())
+}
+
+impl RawCondition {
+    fn into_condition(self) -> Result<AllowCondition, EntryMistake> {
+        check_text("field", &self.field)?;
+        // An empty text matches no value that a result has.
+        for (key, text) in [("value", &self.value), ("pattern", &self.pattern)] {
+            text.as_ref().map_or(Ok(()), |text| check_text(key, text))?;
         }
         self.check_values()?;
         let values = match (self.value, self.pattern, self.cidr) {
@@ -186,14 +219,10 @@ impl RawAllow {
                 return Err((message.to_owned(), Some(help.to_owned()), None));
             }
         };
-        let expires = self.expires.map(|value| date(&value)).transpose()?;
-        let text = Spanned::into_inner;
-        let (detection, field) = (text(self.detection), text(self.field));
-        let (owner, reason) = (text(self.owner), text(self.reason));
-        Ok(AllowEntry { detection, field, values, owner, reason, expires, origin })
+        Ok(AllowCondition { field: self.field.into_inner(), values })
     }
 
-    /// Checks that the entry says only once which values are harmless.
+    /// Checks that the condition says only once which values are harmless.
     fn check_values(&self) -> Result<(), EntryMistake> {
         let keys = [("value", &self.value), ("pattern", &self.pattern), ("cidr", &self.cidr)];
         let mut given: Vec<(&str, Range<usize>)> = keys
@@ -309,7 +338,7 @@ mod tests {
         assert_eq!(file.keys.macros["m(1)"].get_ref(), "x=$1$");
         let entry = &file.allow[0];
         assert_eq!(entry.origin, "folder/c.toml:5");
-        assert_eq!(entry.values, AllowedValues::Exact("backup".to_owned()));
+        assert_eq!(entry.conditions[0].values, AllowedValues::Exact("backup".to_owned()));
         assert_eq!(entry.expires.unwrap().to_string(), "2027-01-31");
     }
 

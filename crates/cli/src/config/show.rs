@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use spilltrail_app::{AllowEntry, AllowedValues, Content};
+use spilltrail_app::{AllowCondition, AllowEntry, AllowedValues, Content};
 use spilltrail_diagnostic::visible;
 
 use super::{Setting, Settings};
@@ -146,18 +146,23 @@ fn text(settings: &Settings, lines: &[Line], width: usize) -> String {
         }
     }
     for allowed in &settings.allow {
-        let values = match &allowed.values {
-            AllowedValues::Exact(value) => format!("is `{value}`"),
-            AllowedValues::Pattern(pattern) => format!("matches `{pattern}`"),
-            AllowedValues::Network(network) => format!("is in {network}"),
-        };
-        let until = allowed.expires.map(|date| format!(", until {date}")).unwrap_or_default();
-        let AllowEntry { detection, field, owner, reason, origin, .. } = allowed;
-        let what =
-            format!("allow `{detection}` if `{field}` {values}{until}: {reason} (owner {owner})");
+        let AllowEntry { detection, conditions, owner, reason, expires, origin } = allowed;
+        let conditions: Vec<String> = conditions.iter().map(condition).collect();
+        let conditions = conditions.join(" and ");
+        let until = expires.map(|date| format!(", until {date}")).unwrap_or_default();
+        let what = format!("allow `{detection}` if {conditions}{until}: {reason} (owner {owner})");
         entry(&mut text, &visible(&what), &visible(origin), width);
     }
     text
+}
+
+fn condition(condition: &AllowCondition) -> String {
+    let field = &condition.field;
+    match &condition.values {
+        AllowedValues::Exact(value) => format!("`{field}` is `{value}`"),
+        AllowedValues::Pattern(pattern) => format!("`{field}` matches `{pattern}`"),
+        AllowedValues::Network(network) => format!("`{field}` is in {network}"),
+    }
 }
 
 /// Adds a text with its origin, wrapped and indented below the first line.
@@ -185,18 +190,21 @@ fn json_of(settings: &Settings, lines: &[Line]) -> Value {
 }
 
 fn allow_json(entry: &AllowEntry) -> Value {
-    let (kind, values) = match &entry.values {
-        AllowedValues::Exact(value) => ("value", value.clone()),
-        AllowedValues::Pattern(pattern) => ("pattern", pattern.clone()),
-        AllowedValues::Network(network) => ("cidr", network.to_string()),
-    };
     json!({
         "detection": entry.detection,
-        "field": entry.field,
-        kind: values,
+        "conditions": entry.conditions.iter().map(condition_json).collect::<Vec<_>>(),
         "owner": entry.owner,
         "reason": entry.reason,
         "expires": entry.expires.map(|date| date.to_string()),
         "from": entry.origin,
     })
+}
+
+fn condition_json(condition: &AllowCondition) -> Value {
+    let (kind, values) = match &condition.values {
+        AllowedValues::Exact(value) => ("value", value.clone()),
+        AllowedValues::Pattern(pattern) => ("pattern", pattern.clone()),
+        AllowedValues::Network(network) => ("cidr", network.to_string()),
+    };
+    json!({ "field": condition.field, kind: values })
 }

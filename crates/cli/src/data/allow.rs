@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use spilltrail_app::Content;
 use spilltrail_event::Value;
 use spilltrail_search::rows::Row;
-use spilltrail_store::{AllowEntry, AllowRule};
+use spilltrail_store::{AllowCondition, AllowEntry, AllowRule};
 
 use super::{desk, moment, now, reader, row, shown, who};
 use crate::arguments::{AllowAddOptions, AllowCommand, AllowListOptions, AllowRemoveOptions};
@@ -17,11 +17,11 @@ use crate::table;
 const COLUMNS: &[&str] = &[
     "id",
     "detection",
-    "field",
-    "value",
+    "conditions",
     "hits",
     "owner",
     "reason",
+    "starts",
     "expires",
     "last_hit",
     "created",
@@ -51,21 +51,28 @@ fn list(options: &AllowListOptions) -> Result<ExitCode> {
 
 fn of(entry: &AllowEntry) -> Row {
     let AllowEntry { rule, .. } = entry;
-    let state = match (entry.removed, entry.is_active(now())) {
+    let now = now();
+    let state = match (entry.removed, rule.starts) {
         (Some(removed), _) => format!("removed {removed}"),
-        (None, true) => "active".to_owned(),
-        (None, false) => "over".to_owned(),
+        _ if !entry.is_enabled => "off".to_owned(),
+        _ if entry.is_active(now) => "active".to_owned(),
+        (None, Some(starts)) if now < starts => "starts later".to_owned(),
+        _ => "over".to_owned(),
     };
+    let conditions = rule.conditions.iter().map(|AllowCondition { field, value }| {
+        // Quotes show where a value ends.
+        format!("{field}=\"{value}\"")
+    });
     let time = |time: Option<spilltrail_schedule::Moment>| time.map_or(Value::Null, shown);
     let text = |text: &str| Value::text(text.to_owned());
     let values = [
         Value::Number(entry.id as f64),
         text(&rule.detection),
-        text(&rule.field),
-        text(&rule.value),
+        Value::text(conditions.collect::<Vec<_>>().join(" ")),
         Value::Number(entry.hits as f64),
         text(&rule.owner),
         text(&rule.reason),
+        time(rule.starts),
         time(rule.expires),
         time(entry.last_hit),
         shown(entry.created),
@@ -75,23 +82,42 @@ fn of(entry: &AllowEntry) -> Row {
 }
 
 fn add(options: &AllowAddOptions) -> Result<ExitCode> {
-    let expires = options.expires.as_deref().map(|text| moment("expires", text)).transpose()?;
+    let time =
+        |name, text: &Option<String>| text.as_deref().map(|text| moment(name, text)).transpose();
+    let AllowAddOptions { field, value, .. } = options;
+    let first = AllowCondition { field: field.clone(), value: value.clone() };
+    let others = options.and.iter().map(|text| condition(text));
     let rule = AllowRule {
         detection: options.detection.clone(),
-        field: options.field.clone(),
-        value: options.value.clone(),
+        conditions: std::iter::once(Ok(first)).chain(others).collect::<Result<_>>()?,
         owner: who(options.owner.as_deref()),
         reason: options.reason.clone(),
-        expires,
+        starts: time("starts", &options.starts)?,
+        expires: time("expires", &options.expires)?,
     };
     rule.check(now())?;
     let id = desk(&options.data.folder()?)?.add_allow(&rule, now())?;
-    report::line(format_args!("note: entry {id} hides findings from the next run on"));
+    match rule.starts.filter(|starts| *starts > now()) {
+        Some(starts) => {
+            report::line(format_args!("note: entry {id} hides findings of {starts} and later"));
+        }
+        None => report::line(format_args!("note: entry {id} hides findings from the next run on")),
+    }
     // Content that cannot be loaded is left to the commands that use it.
     if let Ok(content) = Content::load(&options.content.of_server()) {
         allowed::doubts(&[spilltrail_app::allow_entry_of(id, rule)], &content, Detail::Full);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a condition written as `FIELD=VALUE`.
+fn condition(text: &str) -> Result<AllowCondition> {
+    match text.split_once('=') {
+        Some((field, value)) => {
+            Ok(AllowCondition { field: field.to_owned(), value: value.to_owned() })
+        }
+        None => bail!("`--and {text}` is no condition: write `--and FIELD=VALUE`"),
+    }
 }
 
 fn remove(options: &AllowRemoveOptions) -> Result<ExitCode> {

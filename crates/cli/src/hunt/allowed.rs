@@ -72,8 +72,10 @@ pub(super) fn complain(summary: &Summary, doubted: &[AllowDoubt], is_shown: bool
         .partition(|entry| entry.findings > 0 && entry.findings == entry.without_field);
     for entry in lacking.iter().take(FEW) {
         report::line(format_args!(
-            "warning: {}: this allow-list entry hid nothing: no finding of `{}` has the field `{}`",
-            entry.origin, entry.detection, entry.field
+            "warning: {}: this allow-list entry hid nothing: no finding of `{}` has {}",
+            entry.origin,
+            entry.detection,
+            has_fields(&entry.fields)
         ));
     }
     let idle: Vec<&AllowReport> = lacking.into_iter().skip(FEW).chain(idle).collect();
@@ -91,6 +93,14 @@ pub(super) fn complain(summary: &Summary, doubted: &[AllowDoubt], is_shown: bool
     }
     if let Some(hidden) = hidden(summary).filter(|_| !is_shown) {
         report::line(format_args!("note: {hidden}"));
+    }
+}
+
+/// Names the fields of an entry.
+fn has_fields(fields: &[String]) -> String {
+    match fields {
+        [field] => format!("the field `{field}`"),
+        fields => format!("all of the fields `{}`", fields.join("`, `")),
     }
 }
 

@@ -102,6 +102,31 @@ fn networks_are_allowed_by_their_addresses() {
 }
 
 #[test]
+fn all_conditions_of_an_entry_hold() {
+    let fixture = Fixture::new();
+    let both = |other: &str| format!("{}\nand = [{other}]", allow("pattern = 'arn:*:user/*'"));
+    for (other, shown) in [
+        ("{ field = 'src_ip', cidr = '192.0.2.0/24' }", 0),
+        ("{ field = 'src_ip', cidr = '198.51.100.0/24' }", 2),
+        ("{ field = 'user_arn', pattern = '*/ann' }", 1),
+        ("{ field = 'user_arn', pattern = '*/ann' }, { field = 'src_ip', value = 'x' }", 2),
+    ] {
+        let run = configured(&fixture, &both(other), &["hunt", "logs"]);
+        assert_eq!(run.out.lines().count(), shown, "{other}: {}", run.err);
+    }
+    for (other, expected) in [
+        ("{ field = 'src_ip' }", "an allow-list entry needs one of `value`, `pattern` and `cidr`"),
+        ("{ field = ' ', value = 'x' }", "`field` of an allow-list entry is empty"),
+        ("{ field = 'a', value = 'x', cidr = 'y' }", "has both `value` and `cidr`"),
+        ("{ value = 'x' }", "missing field `field`"),
+    ] {
+        let run = configured(&fixture, &both(other), &["hunt", "logs"]);
+        assert_eq!(run.status, 2, "{other}");
+        assert!(run.err.contains(expected), "{other}: {}", run.err);
+    }
+}
+
+#[test]
 fn an_entry_that_can_hide_nothing_is_warned_of() {
     let fixture = Fixture::new();
     let entry = allow("pattern = '*'");

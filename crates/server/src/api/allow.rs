@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use spilltrail_schedule::Moment;
-use spilltrail_store::{AllowEntry, AllowError, AllowRule};
+use spilltrail_store::{AllowCondition, AllowEntry, AllowError, AllowRule};
 use utoipa::ToSchema;
 
 use super::Api;
@@ -15,6 +15,18 @@ use super::request::Asked;
 const ID: Parameter =
     Parameter::path("id", Kind::Number(0, i64::MAX as u64), "The id of the entry.");
 
+/// A field of results with the value that is harmless.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AllowedCondition {
+    /// The field.
+    #[schema(min_length = 1)]
+    field: String,
+    /// A pattern of the value, or a network.
+    #[schema(min_length = 1)]
+    value: String,
+}
+
 /// An entry of the allow-list.
 #[derive(Debug, Serialize, ToSchema)]
 struct Allowed {
@@ -22,21 +34,21 @@ struct Allowed {
     id: i64,
     /// A pattern of the id or the name of detections.
     detection: String,
-    /// The field of findings in which the value is.
-    field: String,
-    /// A pattern of the value, or a network.
-    value: String,
+    /// What the results of the findings look like: all conditions hold.
+    conditions: Vec<AllowedCondition>,
     /// Who answers for it.
     owner: String,
     /// Why it is.
     reason: String,
-    /// From when on it hides nothing any more.
+    /// The time of the first findings that it hides.
+    starts: Option<i64>,
+    /// The time from which on it hides no finding.
     expires: Option<i64>,
     /// When it was added.
     created: i64,
     /// False if it is turned off.
     is_enabled: bool,
-    /// True if it hides findings at present.
+    /// True if it hides findings of the present.
     is_active: bool,
     /// When it was removed.
     removed: Option<i64>,
@@ -50,14 +62,15 @@ impl Allowed {
     fn new(entry: AllowEntry, now: Moment) -> Self {
         let is_active = entry.is_active(now);
         let AllowEntry { id, rule, created, is_enabled, removed, hits, last_hit } = entry;
-        let AllowRule { detection, field, value, owner, reason, expires } = rule;
+        let AllowRule { detection, conditions, owner, reason, starts, expires } = rule;
+        let condition = |AllowCondition { field, value }| AllowedCondition { field, value };
         Self {
             id,
             detection,
-            field,
-            value,
+            conditions: conditions.into_iter().map(condition).collect(),
             owner,
             reason,
+            starts: starts.map(|moment| moment.0),
             expires: expires.map(|moment| moment.0),
             created: created.0,
             is_enabled,
@@ -83,19 +96,19 @@ struct NewAllowed {
     /// A pattern of the id or the name of detections.
     #[schema(min_length = 1)]
     detection: String,
-    /// The field of findings in which the value is.
-    #[schema(min_length = 1)]
-    field: String,
-    /// A pattern of the value, or a network.
-    #[schema(min_length = 1)]
-    value: String,
+    /// What the results of the findings look like: all conditions hold.
+    #[schema(min_items = 1, max_items = 20)]
+    conditions: Vec<AllowedCondition>,
     /// Who answers for it.
     #[schema(min_length = 1)]
     owner: String,
     /// Why it is.
     #[schema(min_length = 1)]
     reason: String,
-    /// From when on it hides nothing any more.
+    /// The time of the first findings that it hides; all before its end if it is left out.
+    #[serde(default)]
+    starts: Option<i64>,
+    /// The time from which on it hides no finding; it does not end if it is left out.
     #[serde(default)]
     expires: Option<i64>,
 }
@@ -170,10 +183,12 @@ fn list(api: Arc<Api>, asked: Asked) -> Answering {
 
 fn add(api: Arc<Api>, asked: Asked) -> Answering {
     Box::pin(async move {
-        let NewAllowed { detection, field, value, owner, reason, expires } = asked.json()?;
+        let NewAllowed { detection, conditions, owner, reason, starts, expires } = asked.json()?;
         let now = api.now();
-        let expires = expires.map(Moment);
-        let rule = AllowRule { detection, field, value, owner, reason, expires };
+        let condition = |AllowedCondition { field, value }| AllowCondition { field, value };
+        let conditions = conditions.into_iter().map(condition).collect();
+        let (starts, expires) = (starts.map(Moment), expires.map(Moment));
+        let rule = AllowRule { detection, conditions, owner, reason, starts, expires };
         let bad = |error: AllowError| ApiError::new(Code::BadParameter, error.to_string());
         rule.check(now).map_err(bad)?;
         let id = api.readers.change(move |desk| desk.add_allow(&rule, now)).await?;

@@ -114,8 +114,8 @@ async fn schedules_are_overridden() {
 async fn the_allow_list_is_changed() {
     let server = Server::new();
     let new = |value: &str, expires: Option<i64>| {
-        json!({"detection": "copies", "field": "user", "value": value, "owner": "ops",
-               "reason": "known", "expires": expires})
+        json!({"detection": "copies", "conditions": [{"field": "user", "value": value}],
+               "owner": "ops", "reason": "known", "expires": expires})
     };
     let added = server.json("POST", "/api/v1/allow", &new("x", Some(NOW + 1)), 201).await;
     let target = format!("/api/v1/allow/{}", added["id"]);
@@ -124,6 +124,12 @@ async fn the_allow_list_is_changed() {
     let told = server.json("POST", "/api/v1/allow", &new(&"x".repeat(1001), None), 400).await;
     let expected = "the value of an entry of the allow-list has 1001 bytes: expected 1 to 1000";
     assert_eq!(told["error"]["message"], expected);
+    let mut wrong = new("x", Some(NOW + 1));
+    wrong["starts"] = (NOW + 1).into();
+    server.json("POST", "/api/v1/allow", &wrong, 400).await;
+    wrong["conditions"] = json!([]);
+    let told = server.json("POST", "/api/v1/allow", &wrong, 400).await;
+    assert!(told["error"]["message"].as_str().unwrap().contains("has 0 conditions"), "{told}");
     server.json("PATCH", &target, &json!({"is_enabled": false}), 204).await;
     let list = server.get("/api/v1/allow").await;
     assert_eq!(list["entries"][1]["is_active"], false);

@@ -171,12 +171,12 @@ async fn odd_requests() {
         (
             "POST",
             "/api/v1/allow",
-            r#"{"detection":"\u0000","field":"a","value":"b","owner":"c","reason":"d","expires":9223372036854775807}"#,
+            r#"{"detection":"\u0000","conditions":[{"field":"a","value":"b"}],"owner":"c","reason":"d","expires":9223372036854775807}"#,
         ),
         (
             "POST",
             "/api/v1/allow",
-            r#"{"detection":"a","field":"a","value":"b","owner":"c","reason":"d","expires":1e400}"#,
+            r#"{"detection":"a","conditions":[{"field":"a","value":"b"}],"owner":"c","reason":"d","expires":1e400}"#,
         ),
         ("POST", "/api/v1/searches", &deep),
         ("POST", "/api/v1/searches", "\u{feff}{}"),

@@ -155,7 +155,8 @@ async fn indexes_outputs_and_the_allow_list() {
         (vec![json!(1)], &Value::Null)
     );
     let allowed = server.get("/api/v1/allow").await;
-    assert_eq!(members(&allowed["entries"], "value"), ["backup"]);
+    let conditions = json!([{"field": "user", "value": "backup"}]);
+    assert_eq!(allowed["entries"][0]["conditions"], conditions);
     assert_eq!(allowed["entries"][0]["is_active"], true);
 }
 

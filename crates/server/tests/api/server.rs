@@ -20,8 +20,8 @@ use spilltrail_server::{
     Audit, Change, ClientAddress, Metrics, PartState, Readiness, Refusal, TokenHash,
 };
 use spilltrail_store::{
-    AllowRule, Desk, FindingRecord, Level, Outcome, RiskRecord, RunRecord, ScheduleRecord, Status,
-    Store,
+    AllowCondition, AllowRule, Desk, FindingRecord, Level, Outcome, RiskRecord, RunRecord,
+    ScheduleRecord, Status, Store,
 };
 use tokio::sync::Semaphore;
 
@@ -330,11 +330,10 @@ fn fill(path: &std::path::Path) {
     let mut desk = Desk::open(path).unwrap();
     let rule = AllowRule {
         detection: "*".into(),
-        field: "user".into(),
-        value: "backup".into(),
+        conditions: vec![AllowCondition { field: "user".into(), value: "backup".into() }],
         owner: "ops".into(),
         reason: "it copies".into(),
-        expires: None,
+        ..AllowRule::default()
     };
     desk.add_allow(&rule, Moment(NOW - 10)).unwrap();
 }

@@ -9,19 +9,31 @@ use crate::*;
 fn entries_that_hide_nothing_are_refused() {
     let rule = || AllowRule {
         detection: "a*".into(),
-        field: "user".into(),
-        value: "backup".into(),
+        conditions: vec![condition("user", "backup")],
         owner: "ops".into(),
         reason: "known".into(),
+        starts: Some(Moment(7)),
         expires: Some(Moment(11)),
+    };
+    let with = |field: &str, value: &str| AllowRule {
+        conditions: vec![condition("user", "backup"), condition(field, value)],
+        ..rule()
     };
     let now = Moment(10);
     assert_eq!(rule().check(now), Ok(()));
-    assert_eq!(AllowRule { expires: None, value: "x".repeat(1000), ..rule() }.check(now), Ok(()));
+    assert_eq!(AllowRule { expires: None, ..with("a", &"x".repeat(1000)) }.check(now), Ok(()));
     for (rule, expected) in [
         (AllowRule { detection: String::new(), ..rule() }, "the detection of an entry"),
-        (AllowRule { field: " ".into(), ..rule() }, "the field of an entry"),
-        (AllowRule { value: "\t".into(), ..rule() }, "the value of an entry of the allow-list is"),
+        (with(" ", "x"), "the field of an entry"),
+        (with("a", "\t"), "the value of an entry of the allow-list is"),
+        (
+            AllowRule { conditions: Vec::new(), ..rule() },
+            "an entry of the allow-list has 0 conditions",
+        ),
+        (
+            AllowRule { conditions: vec![condition("a", "b"); 21], ..rule() },
+            "an entry of the allow-list has 21 conditions",
+        ),
         (AllowRule { owner: String::new(), ..rule() }, "the owner of an entry"),
         (AllowRule { reason: String::new(), ..rule() }, "the reason of an entry"),
         (
@@ -32,19 +44,27 @@ fn entries_that_hide_nothing_are_refused() {
             AllowRule { expires: Some(now), ..rule() },
             "the entry would be over already: it expires at 1970-01-01T00:00:10Z",
         ),
+        (
+            AllowRule { starts: Some(Moment(11)), ..rule() },
+            "the entry starts at 1970-01-01T00:00:11Z, but expires at 1970-01-01T00:00:11Z",
+        ),
     ] {
         let error = rule.check(now).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
 }
 
+fn condition(field: &str, value: &str) -> AllowCondition {
+    AllowCondition { field: field.into(), value: value.into() }
+}
+
 fn rule(expires: Option<i64>) -> AllowRule {
     AllowRule {
         detection: "Listing *".into(),
-        field: "src_ip".into(),
-        value: "10.0.0.0/8".into(),
+        conditions: vec![condition("src_ip", "10.0.0.0/8"), condition("user", "scan*")],
         owner: "ann".into(),
         reason: "the scanner".into(),
+        starts: Some(Moment(15)),
         expires: expires.map(Moment),
     }
 }
@@ -60,6 +80,7 @@ fn entries_come_and_go() {
         entries.iter().filter(|entry| entry.is_active(Moment(now))).map(|entry| entry.id).collect()
     };
     assert_eq!((active(&desk, 99), active(&desk, 100)), (vec![first, second], vec![second]));
+    assert_eq!((active(&desk, 14).len(), active(&desk, 15).len()), (0, 2));
     desk.enable_allow(second, false).unwrap();
     assert_eq!(active(&desk, 99), [first]);
     desk.enable_allow(second, true).unwrap();

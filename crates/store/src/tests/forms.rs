@@ -100,6 +100,27 @@ fn a_file_of_the_first_form_is_brought_to_the_newest() {
     }
 }
 
+/// Entries of the allow-list had one field each.
+#[test]
+fn entries_of_one_field_get_a_condition() {
+    const BEFORE: usize = 10;
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = rusqlite::Connection::open(file(&folder)).unwrap();
+    connection.pragma_update(None, "application_id", 0x5370_5374).unwrap();
+    Migrations::from_slice(&STEPS[..BEFORE]).to_latest(&mut connection).unwrap();
+    let sql = "INSERT INTO allow
+                   (detection, field, value, owner, reason, created, expires, is_enabled, hits)
+               VALUES ('a*', 'user', 'the \"one\"', 'ann', 'known', 3, 9, 1, 2)";
+    connection.execute(sql, []).unwrap();
+    drop(connection);
+    let desk = Desk::open(&file(&folder)).unwrap();
+    let entries = desk.reader().allow_list(false).unwrap();
+    let condition = AllowCondition { field: "user".into(), value: "the \"one\"".into() };
+    let AllowEntry { rule, hits, .. } = &entries[0];
+    assert_eq!((&rule.conditions, rule.expires, *hits), (&vec![condition], Some(Moment(9)), 2));
+    assert_eq!(rule.starts, None);
+}
+
 #[test]
 fn a_desk_is_open_beside_a_store() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! Runs that are made again: what stands in their way takes nothing back.
 
-use spilltrail_store::AllowRule;
+use spilltrail_store::{AllowCondition, AllowRule};
 
 use super::*;
 
@@ -79,11 +79,10 @@ async fn what_is_hidden_holds_back_nothing() {
     let mut desk = Desk::open(&simulation.server.runner.folder.store()).unwrap();
     let rule = AllowRule {
         detection: "Keys Made".to_owned(),
-        field: "count".to_owned(),
-        value: "1".to_owned(),
+        conditions: vec![AllowCondition { field: "count".to_owned(), value: "1".to_owned() }],
         owner: "ann".to_owned(),
         reason: "one is usual".to_owned(),
-        expires: None,
+        ..AllowRule::default()
     };
     desk.add_allow(&rule, START).unwrap();
     simulation.arrive("ann", &[START.plus(HOUR / 2)]).await;
@@ -98,6 +97,38 @@ async fn what_is_hidden_holds_back_nothing() {
     simulation.arrive("ann", &two).await;
     simulation.scheduler.tick(START.plus(3 * HOUR + 900)).await.unwrap();
     assert_eq!(users(&simulation), ["ann"]);
+}
+
+/// An entry that is over hides what happened before its end, whenever its run is.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_hides_findings_of_its_time() {
+    let mut simulation = Simulation::new().await;
+    let mut desk = Desk::open(&simulation.server.runner.folder.store()).unwrap();
+    let condition = |field: &str, value: &str| AllowCondition {
+        field: field.to_owned(),
+        value: value.to_owned(),
+    };
+    let rule = AllowRule {
+        detection: "Keys Made".to_owned(),
+        conditions: vec![condition("user_name", "a*"), condition("count", "1")],
+        owner: "ann".to_owned(),
+        reason: "maintenance".to_owned(),
+        starts: Some(START.plus(HOUR)),
+        expires: Some(START.plus(2 * HOUR)),
+    };
+    desk.add_allow(&rule, START).unwrap();
+    // One before it, one in it that has another name, and one in it that arrives when it is over.
+    simulation.arrive("ann", &[START.plus(HOUR / 2)]).await;
+    simulation.arrive("bob", &[START.plus(HOUR + HOUR / 2)]).await;
+    simulation.scheduler.tick(START.plus(4 * HOUR)).await.unwrap();
+    simulation.arrive("amy", &[START.plus(HOUR + HOUR / 2)]).await;
+    simulation.arrive("ada", &[START.plus(2 * HOUR + HOUR / 2)]).await;
+    simulation.move_all().await;
+    simulation.scheduler.tick(START.plus(5 * HOUR)).await.unwrap();
+    let mut shown = users(&simulation);
+    shown.sort();
+    assert_eq!(shown, ["ada", "ann", "bob"]);
+    assert_eq!(desk.reader().allow_list(false).unwrap()[0].hits, 1);
 }
 
 /// Whoever points a server at an archive is told that nobody looks at it.
