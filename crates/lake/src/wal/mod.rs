@@ -162,6 +162,12 @@ impl Wal {
         Ok(answered)
     }
 
+    /// Returns true if less than a tenth is left of what may wait.
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > self.most_waiting - self.most_waiting / 10
+    }
+
     /// Takes the next number for rows that come straight into the table, and keeps marks under it that
     /// count once the table has that number: from [`remove_up_to`](Self::remove_up_to) or
     /// [`settle`](Self::settle) on. It also [notes](Self::note) when the events happened.

@@ -39,6 +39,15 @@ impl Default for AckOptions {
     }
 }
 
+/// How much more can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Enough,
+    /// Less than a tenth is left.
+    Little,
+    None,
+}
+
 /// A channel of a token. Channels of different tokens are different ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ChannelKey {
@@ -145,13 +154,18 @@ impl Channels {
         ids.iter().map(|id| (*id, is_stored(id))).collect()
     }
 
-    /// Returns true if no request can be acknowledged at present.
-    pub(crate) fn is_full(&self, now: Instant) -> bool {
+    /// Returns how many more requests can be acknowledged at present.
+    pub(crate) fn room(&self, now: Instant) -> Room {
+        let most = self.options.max_pending;
         let mut state = self.state();
-        if state.pending >= self.options.max_pending {
+        if state.pending >= most {
             state.sweep(now, self.options.max_idle);
         }
-        state.pending >= self.options.max_pending
+        match state.pending {
+            pending if pending >= most => Room::None,
+            pending if pending > most - most / 10 => Room::Little,
+            _ => Room::Enough,
+        }
     }
 }
 
@@ -279,9 +293,9 @@ mod tests {
         assert_eq!(reserve(3, now).err(), Some(Code::AckChannelFull), "no more channels");
         let third = reserve(1, now).unwrap();
         assert_eq!(reserve(1, now).err(), Some(Code::AckChannelFull), "no more places");
-        assert!(channels.is_full(now));
+        assert_eq!(channels.room(now), Room::None);
         drop(third);
-        assert!(!channels.is_full(now));
+        assert_eq!(channels.room(now), Room::Enough);
         assert_eq!(first.take(ready(Ok(())), now), 0);
         assert_eq!(second.take(ready(Ok(())), now), 0);
         // The first channel is in use, so that only the second one is forgotten.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::auth::{Refused, authorize, secret};
 use super::body::{BodyOptions, BodyReader};
-use super::channels::{ChannelKey, Place};
+use super::channels::{ChannelKey, Place, Room};
 use super::collector::Collector;
 use super::envelope::{Envelope, Names};
 use super::inbox::InboxError;
@@ -301,13 +301,21 @@ pub(super) fn health(collector: &Collector, request: &Request) -> Reply {
         },
         Err(_) => return Code::HealthInvalidToken.into(),
     }
-    let is_full = collector.inbox.trouble().is_some();
-    let no_acks = query.is_set("ack") && collector.channels.is_full(Instant::now());
-    let code = match (is_full, no_acks) {
-        (false, false) => Code::Healthy,
-        (true, false) => Code::QueuesFull,
-        (false, true) => Code::AckUnavailable,
-        (true, true) => Code::QueuesFullAckUnavailable,
+    let inbox = &collector.inbox;
+    let events = match inbox.trouble() {
+        Some(_) => Room::None,
+        None if inbox.is_nearly_full() => Room::Little,
+        None => Room::Enough,
+    };
+    let acks =
+        if query.is_set("ack") { collector.channels.room(Instant::now()) } else { Room::Enough };
+    let code = match (events, acks) {
+        (Room::None, Room::None) => Code::QueuesFullAckUnavailable,
+        (Room::None, _) => Code::QueuesFull,
+        (_, Room::None) => Code::AckUnavailable,
+        (Room::Little, _) => Code::QueueNearCapacity,
+        (_, Room::Little) => Code::AckNearCapacity,
+        (Room::Enough, Room::Enough) => Code::Healthy,
     };
     code.into()
 }

@@ -26,6 +26,9 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// Returns why a commit would most likely be refused at present.
     fn trouble(&self) -> Option<InboxError>;
+
+    /// Returns true if little more can wait to be stored.
+    fn is_nearly_full(&self) -> bool;
 }
 
 /// Why a commit was not stored.
@@ -159,6 +162,10 @@ impl Inbox for WalInbox {
 
     fn trouble(&self) -> Option<InboxError> {
         self.state.refusals().recent(Instant::now())
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        self.wal.is_nearly_full()
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 /// A code of the protocol, as Splunk's page "Troubleshoot HTTP Event Collector" lists them.
 ///
-/// Codes 24 to 26 are never given: what is stored waits for the disk, and is refused with
-/// [`Code::ServerBusy`] if too much of it waits.
+/// Code 26, with the status 429, is never given: events for which there is no room are refused with
+/// [`Code::ServerBusy`], whose status 503 all senders take as a reason to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
     /// Everything was taken.
@@ -59,6 +59,10 @@ pub enum Code {
     HealthTokenDisabled,
     /// The server takes no more requests.
     ShuttingDown,
+    /// Events can be stored, and little more can wait for the disk.
+    QueueNearCapacity,
+    /// Requests can be acknowledged, and few more can be remembered.
+    AckNearCapacity,
     /// No more channels or acknowledgements can be remembered.
     AckChannelFull,
 }
@@ -96,6 +100,8 @@ impl Code {
             Self::HealthInvalidToken => (21, 400, "Invalid token"),
             Self::HealthTokenDisabled => (22, 400, "Token disabled"),
             Self::ShuttingDown => (23, 503, "Server is shutting down"),
+            Self::QueueNearCapacity => (24, 200, "HEC is healthy, queue approaching capacity"),
+            Self::AckNearCapacity => (25, 200, "HEC is healthy, ack approaching capacity"),
             Self::AckChannelFull => (27, 429, "HEC ack channel at capacity"),
         }
     }

@@ -322,6 +322,35 @@ async fn health() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn health_with_little_room() {
+    let inbox = TestInbox::new(&[]);
+    let mut options = options();
+    options.ack.max_pending = 20;
+    let server = Server::start(inbox.clone(), options).await;
+    let queue = r#"{"text":"HEC is healthy, queue approaching capacity","code":24}"#;
+    let ack = r#"{"text":"HEC is healthy, ack approaching capacity","code":25}"#;
+    let healthy = r#"{"text":"HEC is healthy","code":17}"#;
+    // Nobody asks for the acknowledgements.
+    for (more, is_nearly_full, plain, with_ack) in [
+        (18, false, healthy, healthy),
+        (0, true, queue, queue),
+        (1, true, queue, queue),
+        (0, false, healthy, ack),
+    ] {
+        for _ in 0..more {
+            server.post("ack", "/services/collector", POST.body).await;
+        }
+        inbox.set_nearly_full(is_nearly_full);
+        for (target, text) in [("health", plain), ("health?ack=true", with_ack)] {
+            let target = &format!("/services/collector/{target}");
+            let get = Case { method: "GET", target, authorization: "", body: "", ..POST };
+            check(&server, &Case { expected: (200, text), ..get }).await;
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refused_tokens_are_told() {
     let server = Server::start(TestInbox::new(&[]), options()).await;
     for authorization in ["Splunk off", "Splunk bad", ""] {

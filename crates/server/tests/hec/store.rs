@@ -42,6 +42,7 @@ struct State {
     commits: Vec<Vec<Kept>>,
     appended: usize,
     is_full: bool,
+    is_nearly_full: bool,
 }
 
 impl TestInbox {
@@ -59,6 +60,10 @@ impl TestInbox {
 
     pub(crate) fn set_full(&self, is_full: bool) {
         self.state.lock().unwrap().is_full = is_full;
+    }
+
+    pub(crate) fn set_nearly_full(&self, is_nearly_full: bool) {
+        self.state.lock().unwrap().is_nearly_full = is_nearly_full;
     }
 
     /// Returns how many commits came.
@@ -125,5 +130,9 @@ impl Inbox for TestInbox {
 
     fn trouble(&self) -> Option<InboxError> {
         self.state.lock().unwrap().is_full.then_some(InboxError::Full)
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        self.state.lock().unwrap().is_nearly_full
     }
 }
