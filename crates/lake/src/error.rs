@@ -46,6 +46,22 @@ pub enum WalError {
         /// Why.
         reason: String,
     },
+    /// SQLite's own log beside the file was damaged after it was written. Whoever opens the file loses what is
+    /// behind the damage.
+    #[error(
+        "{} is damaged: behind byte {offset} it has {transactions} transactions of events that cannot be \
+         read. Copy this file, in case somebody can mend it, and cut it to {offset} bytes to go on without \
+         them",
+        path.display()
+    )]
+    Damaged {
+        /// SQLite's own log.
+        path: PathBuf,
+        /// Where the damage begins, in bytes.
+        offset: u64,
+        /// How many transactions end behind it.
+        transactions: u64,
+    },
     /// Another process writes to the same file.
     #[error("another process writes to {}", path.display())]
     Locked {

@@ -13,6 +13,9 @@ use crate::error::WalError;
 /// Marks the file as one of ours: "SpWl".
 const APPLICATION_ID: i32 = 0x5370_576c;
 
+/// The bytes of a page.
+pub(super) const PAGE_SIZE: u32 = 16384;
+
 /// How long a connection waits for one of another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -81,7 +84,7 @@ pub(super) fn open_to_write(path: &Path, options: WalOptions) -> Result<Connecti
     check(&connection, path, Empty::Accepted)?;
     let set = || {
         // These two hold only if they come before the first table.
-        connection.pragma_update(None, "page_size", 16384)?;
+        connection.pragma_update(None, "page_size", PAGE_SIZE)?;
         connection.pragma_update(None, "auto_vacuum", "incremental")?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;

@@ -9,6 +9,7 @@ mod pending;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod torn;
 mod writer;
 
 use std::fs::{File, TryLockError};
@@ -115,6 +116,7 @@ impl Wal {
     /// cannot be opened.
     pub fn open(path: &Path, options: WalOptions) -> Result<Self, WalError> {
         let lock = locked(path)?;
+        check_log(path)?;
         let connection = form::open_to_write(path, options)?;
         let waiting = Arc::new(AtomicUsize::new(0));
         let (orders, received) = channel();
@@ -259,8 +261,30 @@ impl Drop for Wal {
 }
 
 /// Takes the lock that makes this process the only writer.
+/// Refuses SQLite's own log if it was damaged: who opens it would lose what is behind.
+fn check_log(path: &Path) -> Result<(), WalError> {
+    let unreadable =
+        |error: std::io::Error| WalError::Form { path: path.to_owned(), reason: error.to_string() };
+    match torn::damage(path).map_err(unreadable)? {
+        None => Ok(()),
+        Some(torn::Damage { path, offset, transactions }) => {
+            Err(WalError::Damaged { path, offset, transactions })
+        }
+    }
+}
+
+/// Returns whether a process holds the lock of writers.
+fn is_written(path: &Path) -> bool {
+    let lock = File::open(lock_of(path));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+fn lock_of(path: &Path) -> PathBuf {
+    path.with_extension("lock")
+}
+
 fn locked(path: &Path) -> Result<File, WalError> {
-    let beside = path.with_extension("lock");
+    let beside = lock_of(path);
     let failed =
         |error: &std::io::Error| WalError::Form { path: beside.clone(), reason: error.to_string() };
     let file = File::options().create(true).truncate(false).write(true).open(&beside);

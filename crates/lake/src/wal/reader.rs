@@ -67,6 +67,13 @@ impl WalReader {
     /// # Errors
     /// Fails if there is no such log, or if it cannot be read.
     pub fn open(path: &Path) -> Result<Self, WalError> {
+        // Who writes to it has looked at it, and what is being written now may look damaged.
+        if !super::is_written(path)
+            && let Err(damaged) = super::check_log(path)
+            && !super::is_written(path)
+        {
+            return Err(damaged);
+        }
         Ok(Self { path: path.to_owned(), connection: form::open_to_read(path)? })
     }
 

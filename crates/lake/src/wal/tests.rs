@@ -311,6 +311,38 @@ fn room_is_given_back_some_at_a_time() {
     assert_eq!(free_pages(), left.saturating_sub(writer::PAGES_OF_VACUUM));
 }
 
+/// A log that is damaged is not opened, to write or to read, as long as what is behind could be lost.
+#[test]
+fn a_damaged_log_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    let copy = folder.path().join("copy.sqlite");
+    let beside = |path: &Path| path.with_extension("sqlite-wal");
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    for text in ["a", "b", "c"] {
+        let stored = wal.append(commit(vec![batch("a", &[text])], &[])).unwrap();
+        stored.blocking_recv().unwrap().unwrap();
+    }
+    std::fs::copy(&path, &copy).unwrap();
+    let mut log = std::fs::read(beside(&path)).unwrap();
+    let (all, offset) = (log.len(), 32 + 24 + 16384);
+    log[offset + 5000] ^= 1;
+    std::fs::write(beside(&copy), &log).unwrap();
+    for error in [
+        WalReader::open(&copy).unwrap_err().to_string(),
+        Wal::open(&copy, WalOptions::default()).unwrap_err().to_string(),
+    ] {
+        assert!(error.contains("copy.sqlite-wal is damaged: behind byte"), "{error}");
+        assert!(error.contains("cut it to"), "{error}");
+    }
+    assert_eq!(std::fs::read(beside(&copy)).unwrap().len(), all);
+    // Whoever cuts it, as is said, goes on without the rest.
+    let file = std::fs::File::options().write(true).open(beside(&copy)).unwrap();
+    file.set_len(offset as u64).unwrap();
+    Wal::open(&copy, WalOptions::default()).unwrap();
+    assert_eq!(found(&path, 0).len(), 3);
+}
+
 #[test]
 fn what_cannot_wait_is_refused() {
     let folder = tempfile::tempdir().unwrap();
