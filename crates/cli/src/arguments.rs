@@ -1,7 +1,9 @@
 //! The command line.
 
 mod checking;
+mod delivering;
 mod detecting;
+mod fields;
 mod ingesting;
 mod serving;
 mod testing;
@@ -17,7 +19,9 @@ use spilltrail_source::{Duplicates, EndpointError};
 
 use crate::{examples, report};
 pub(crate) use checking::{CheckFormat, CheckOptions, FailOn};
+pub(crate) use delivering::{DeliveriesCommand, DeliveriesListOptions, DeliveriesRepeatOptions};
 pub(crate) use detecting::{DetectionsCommand, DetectionsListOptions, DetectionsShowOptions};
+pub(crate) use fields::FieldsOptions;
 pub(crate) use ingesting::{IngestOptions, index};
 pub(crate) use serving::{
     DataOptions, Listen, ServeOptions, TokenAddOptions, TokenCommand, TokenListOptions,
@@ -103,6 +107,9 @@ pub(crate) enum Command {
     /// List, add and remove what is known to be harmless.
     #[command(subcommand)]
     Allow(AllowCommand),
+    /// List what was sent to outputs, and send it again.
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
     /// List the indexes of a lake, and how much is in each.
     Index(IndexOptions),
     /// Copy the data folder of a server, while it runs or not.
@@ -316,25 +323,6 @@ pub(crate) struct SearchOptions {
     /// lines; elsewhere all.
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,
-    #[command(flatten)]
-    pub(crate) shared: SharedOptions,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = examples::FIELDS,
-    override_usage = "spilltrail fields [OPTIONS] <LOGS>...\n       spilltrail fields [OPTIONS] --lake <DIR>"
-)]
-pub(crate) struct FieldsOptions {
-    /// Files, folders, patterns, s3://bucket/prefix, or `-` for standard input.
-    #[arg(required_unless_present = "lake", conflicts_with = "lake", value_name = "LOGS")]
-    pub(crate) logs: Vec<String>,
-    /// Count only the events that this search finds.
-    #[arg(long, value_name = "SPL", default_value = "*")]
-    pub(crate) search: String,
-    /// How the list is written.
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
     #[command(flatten)]
     pub(crate) shared: SharedOptions,
 }
@@ -563,18 +551,6 @@ impl HuntOptions {
             baselines: self.baselines,
             allow: self.allow.clone(),
             run_id: self.run_id.clone(),
-            run: self.shared.run(cancel),
-        }
-    }
-}
-
-impl FieldsOptions {
-    /// Returns the options of the search whose fields are counted.
-    pub(crate) fn search(&self, cancel: CancellationToken) -> app::SearchOptions {
-        app::SearchOptions {
-            search: app::SearchText::Spl(self.search.clone()),
-            until: None,
-            input: app::Input::Logs(self.logs.clone()),
             run: self.shared.run(cancel),
         }
     }

@@ -92,6 +92,12 @@ Examples:
       --reason 'the nightly backup' --expires +90d
   spilltrail allow list --data ./data";
 
+pub(crate) const DELIVERIES: &str = "\
+Examples:
+  spilltrail deliveries list --data ./data --state dead
+  spilltrail deliveries repeat --data ./data chat 17
+  spilltrail deliveries repeat --data ./data chat --dead";
+
 pub(crate) const INDEX: &str = "\
 Examples:
   spilltrail index --data ./data

@@ -141,6 +141,7 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
                 settings.apply_to_content(&mut options.content);
             }
         }
+        Command::Deliveries(command) => settings.apply_to_data(command.data_mut()),
         Command::Backup(options) => settings.apply_to_data(&mut options.data),
         Command::Restore(options) => settings.apply_to_data(&mut options.data),
         Command::Index(options) => settings.apply_to_data(&mut options.data),
@@ -169,6 +170,7 @@ fn run_command(mut command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Risk(options) => data::risk::run(&options),
         Command::Schedule(command) => data::schedule::run(&command),
         Command::Allow(command) => data::allow::run(&command),
+        Command::Deliveries(command) => data::deliveries::run(&command),
         Command::Backup(options) => run::run(|_| data::backup::backup(options)),
         Command::Restore(options) => run::run(|_| data::backup::restore(options)),
         Command::Index(options) => run::run(|_| data::index::run(options)),

@@ -2,6 +2,7 @@
 
 pub(crate) mod allow;
 pub(crate) mod backup;
+pub(crate) mod deliveries;
 pub(crate) mod findings;
 pub(crate) mod index;
 pub(crate) mod risk;

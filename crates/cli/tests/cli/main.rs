@@ -6,6 +6,7 @@ mod check;
 mod config;
 mod content;
 mod correlations;
+mod deliveries;
 mod detections;
 mod doubts;
 mod fixture;
