@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use spilltrail_event::{StopToken, TimeBounds};
-use spilltrail_lake::LakeFolder;
+use spilltrail_lake::{LakeFolder, Origins};
 use spilltrail_search::analysis::{Analysis, OF_FINDINGS};
 use spilltrail_source::{Logs, Progress, ReadOptions as LogOptions, Wanted};
 
@@ -49,7 +49,8 @@ pub(crate) async fn list(
         s3: read.s3.clone(),
         stop,
     };
-    if let Some(Lake { folder, is_served }) = &read.lake {
+    if let Some(Lake { folder, served }) = &read.lake {
+        let is_served = served.is_some();
         let logs = lake::open(folder, !is_served, options).await?;
         if logs.files().is_empty() && !is_served {
             let unread = Unread::of(&logs, Times::Unused);
@@ -84,12 +85,27 @@ pub(crate) async fn list(
 /// # Errors
 /// Fails if the lake cannot be read.
 pub(crate) async fn indexes(read: &ReadOptions) -> Result<Option<BTreeSet<String>>, AppError> {
-    let Some(Lake { folder, is_served }) = &read.lake else { return Ok(None) };
+    let Some(Lake { folder, served }) = &read.lake else { return Ok(None) };
     let mut indexes: BTreeSet<String> = lake::index_sizes(folder).await?.into_keys().collect();
-    if *is_served || DataFolder::new(folder).store().is_file() {
+    if served.is_some() || DataFolder::new(folder).store().is_file() {
         indexes.extend(OF_FINDINGS.iter().map(|name| (*name).to_owned()));
     }
     Ok(Some(indexes))
+}
+
+/// Returns what events may say of where they are from, beside what is recognized: nothing of files, whose
+/// names say it.
+///
+/// # Errors
+/// Fails if the lake cannot be read.
+pub(crate) async fn origins(read: &ReadOptions) -> Result<Origins, AppError> {
+    match &read.lake {
+        None => Ok(Origins::default()),
+        Some(Lake { served: Some(sourcetypes), .. }) => {
+            Ok(Origins { sourcetypes: sourcetypes.clone(), ..Origins::default() })
+        }
+        Some(Lake { folder, served: None }) => lake::origins(folder).await,
+    }
 }
 
 /// Returns the first file that is part of a lake.

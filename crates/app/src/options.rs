@@ -1,5 +1,6 @@
 //! Options of hunts and searches, as plain structs that the caller fills in.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use spilltrail_content::BuiltinPack;
@@ -76,16 +77,16 @@ pub struct ReadOptions {
 pub struct Lake {
     /// The folder.
     pub folder: PathBuf,
-    /// Whether it belongs to a server: it may have no event yet, and has the indexes of findings even
-    /// while nothing is in them.
-    pub is_served: bool,
+    /// If it belongs to a server: the sourcetypes that its events may have. It may have no event yet, and
+    /// has the indexes of findings even while nothing is in them.
+    pub served: Option<BTreeSet<String>>,
 }
 
 impl Lake {
     /// Names the lake in a folder, whose events were brought there before.
     #[must_use]
     pub fn of_events(folder: PathBuf) -> Self {
-        Self { folder, is_served: false }
+        Self { folder, served: None }
     }
 }
 

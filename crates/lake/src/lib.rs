@@ -31,8 +31,8 @@ pub use error::{BatchError, LakeError, TableError, WalError};
 pub use folder::LakeFolder;
 pub use moving::{Moved, Rows, move_batches};
 pub use table::{
-    Added, Compacted, Compaction, Dropped, EventRow, EventTable, IndexSize, Raw, RowsBuilder,
-    TableFile, Vacuumed, file_of,
+    Added, Compacted, Compaction, Dropped, EventRow, EventTable, IndexSize, Origins, Raw,
+    RowsBuilder, TableFile, Vacuumed, file_of,
 };
 pub use view::View;
 pub use wal::{

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::adding::lacks_nothing;
 use crate::error::{LakeError, WalError};
-use crate::table::{EventTable, TableFile};
+use crate::table::{EventTable, Origins, TableFile};
 use crate::wal::{ListedBatch, StoredBatch, WalReader};
 
 /// The events of a lake at one moment. Each is in a file or in a batch, and none in both.
@@ -70,6 +70,23 @@ impl View {
     /// Fails if the log cannot be read.
     pub fn arrived(&self) -> Result<Vec<ListedBatch>, WalError> {
         self.reader.list_after(self.last)
+    }
+
+    /// Returns what the events say of where they are from. Files that cannot be read are left out: whoever
+    /// reads their events tells of them.
+    ///
+    /// # Errors
+    /// Fails if the log cannot be read.
+    pub fn origins(&self) -> Result<Origins, WalError> {
+        let mut origins = Origins::default();
+        for batch in self.arrived()? {
+            origins.add(batch.sourcetype.as_deref(), batch.source.as_deref());
+        }
+        for file in &self.files {
+            // What was read of a damaged file counts.
+            let _ = file.add_origins(&mut origins);
+        }
+        Ok(origins)
     }
 
     /// Returns the number of damaged batches, which were set aside and are in neither.

@@ -8,12 +8,14 @@ use spilltrail_detect::AnalyzedContent;
 use spilltrail_detect::STASH;
 use spilltrail_event::fields::{self, OF_OTHER_PRODUCTS};
 use spilltrail_knowledge::Knowledge;
+use spilltrail_lake::Origins;
 use spilltrail_search::analysis::{Analysis, Need, NeedKind, OF_FINDINGS, Offer};
 use spilltrail_source::Wanted;
 
 use super::pinned::Named;
 use crate::clock::Clock;
 use crate::error::AppError;
+use crate::lake::TEXT_SOURCETYPE;
 use crate::listing;
 use crate::options::HuntOptions;
 
@@ -115,20 +117,20 @@ pub(super) async fn offer(
     options: &HuntOptions,
     knowledge: &Arc<Knowledge>,
 ) -> Result<Offer, AppError> {
-    let indexes = listing::indexes(&options.run.read).await?;
-    let index = options.run.read.index.clone();
-    let mut own = Vec::new();
-    let mut sourcetypes = match options.run.read.sourcetype.as_deref() {
-        Some(named) => {
-            // All events are then plain rows, CloudTrail included, and may have any field.
-            if named == "json" || !SOURCETYPES.contains(&named) {
-                let more = ["eventtype", "tag", fields::SOURCE];
-                own = more.iter().chain(OF_OTHER_PRODUCTS).map(|name| (*name).to_owned()).collect();
-            }
-            vec![named.to_owned()]
+    let read = &options.run.read;
+    let indexes = listing::indexes(read).await?;
+    let Origins { sourcetypes: given, sources } = listing::origins(read).await?;
+    let mut sourcetypes: Vec<String> = match &read.sourcetype {
+        Some(named) => vec![named.clone()],
+        None => {
+            let recognized = SOURCETYPES.iter().map(|name| (*name).to_owned());
+            // Texts that are not JSON, of which senders say nothing.
+            let texts = read.lake.as_ref().map(|_| TEXT_SOURCETYPE.to_owned());
+            let given: BTreeSet<String> = given.into_iter().chain(texts).collect();
+            recognized.chain(given.into_iter().filter(|name| !is_recognized(name))).collect()
         }
-        None => SOURCETYPES.iter().map(|name| (*name).to_owned()).collect(),
     };
+    let own = own(&sourcetypes);
     let has_findings = |indexes: &BTreeSet<String>| {
         indexes.iter().any(|index| OF_FINDINGS.contains(&index.as_str()))
     };
@@ -136,8 +138,33 @@ pub(super) async fn offer(
         sourcetypes.push(STASH.to_owned());
     }
     let knowledge = knowledge.clone();
-    let logs = options.logs.clone();
+    let logs = options.logs.iter().cloned().chain(sources).collect();
+    let index = read.index.clone();
     Ok(Offer { sourcetypes, logs, own, index, indexes, knowledge })
+}
+
+/// Returns what the events can have that come to a server, if they can have these sourcetypes. They may come
+/// into any index.
+pub(crate) fn offer_of_server(sourcetypes: BTreeSet<String>, knowledge: &Arc<Knowledge>) -> Offer {
+    let sourcetypes: Vec<String> = sourcetypes.into_iter().collect();
+    let own = own(&sourcetypes);
+    Offer { sourcetypes, own, knowledge: knowledge.clone(), ..Offer::default() }
+}
+
+fn is_recognized(name: &str) -> bool {
+    SOURCETYPES.contains(&name)
+}
+
+/// Returns the fields by which searches pick events and that may be in the text of events that can have
+/// these sourcetypes. Events of any other product are plain rows, and may have any field; so are all events
+/// that somebody calls `json`.
+fn own(sourcetypes: &[String]) -> Vec<String> {
+    let is_of_rows = |name: &String| name != TEXT_SOURCETYPE && !is_recognized(name);
+    if !sourcetypes.iter().any(is_of_rows) && sourcetypes != ["json"] {
+        return Vec::new();
+    }
+    let more = ["eventtype", "tag", fields::SOURCE];
+    more.iter().chain(OF_OTHER_PRODUCTS).map(|name| (*name).to_owned()).collect()
 }
 
 /// What the logs of a hunt turned out to have.

@@ -5,7 +5,7 @@ mod blind;
 mod delivery;
 pub(crate) mod doubts;
 pub(crate) mod explain;
-mod held;
+pub(crate) mod held;
 mod pinned;
 mod risk;
 pub(crate) mod sink;

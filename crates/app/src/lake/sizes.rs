@@ -1,11 +1,26 @@
-//! How much is in each index of a data folder.
+//! How much is in each index of a lake, and where its events are from.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use spilltrail_lake::{EventTable, LakeError, LakeFolder, WalReader};
+use spilltrail_lake::{EventTable, LakeError, Origins, View, WalReader};
+
+use super::lake_in;
 
 use crate::error::{AppError, blocking};
+
+/// Returns what the events of a lake say of where they are from.
+///
+/// # Errors
+/// Fails if there is no lake in the folder, or if it cannot be read.
+pub(crate) async fn origins(folder: &Path) -> Result<Origins, AppError> {
+    let lake = lake_in(folder)?;
+    let failed = |reason: String| AppError::Lake { path: folder.to_owned(), reason };
+    let view = View::open(&lake.log(), &lake.table()).await;
+    let view = view.map_err(|error| failed(error.to_string()))?;
+    let origins = blocking(move || view.origins()).await?;
+    origins.map_err(|error| failed(error.to_string()))
+}
 
 /// How much is in an index.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,10 +48,7 @@ const MICROS: f64 = 1e6;
 /// Fails if there is no lake in the folder, or if it cannot be read.
 pub async fn index_sizes(folder: &Path) -> Result<BTreeMap<String, IndexUse>, AppError> {
     let failed = |reason: String| AppError::Lake { path: folder.to_owned(), reason };
-    let lake = LakeFolder::new(folder);
-    if !lake.is_there() {
-        return Err(failed("there is no lake in this folder".to_owned()));
-    }
+    let lake = lake_in(folder)?;
     let mut indexes: BTreeMap<String, IndexUse> = BTreeMap::new();
     // The log comes first: what leaves it meanwhile is in the table.
     let log = lake.log();

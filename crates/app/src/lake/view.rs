@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use spilltrail_event::stored;
-use spilltrail_lake::{LakeFolder, ListedBatch, RowsBuilder, TableFile, View, file_of};
+use spilltrail_lake::{ListedBatch, RowsBuilder, TableFile, View, file_of};
 use spilltrail_source::{
     KeptTable, Logs, ReadOptions as LogOptions, StoredFacts, StoredPlace, StoredTable,
 };
 
 use super::arrived::rows_of;
 use super::damages::Damages;
-use super::findings;
+use super::{findings, lake_in};
 use crate::error::{AppError, blocking};
 
 const MICROS: f64 = 1e6;
@@ -24,12 +24,7 @@ const MICROS: f64 = 1e6;
 /// Fails if the folder has no lake, or if it cannot be read.
 pub(crate) async fn open(folder: &Path, asks: bool, options: LogOptions) -> Result<Logs, AppError> {
     let failed = |reason: String| AppError::Lake { path: folder.to_owned(), reason };
-    let lake = LakeFolder::new(folder);
-    if !lake.is_there() {
-        return Err(failed(
-            "there is no lake in this folder; `spilltrail ingest` makes one".into(),
-        ));
-    }
+    let lake = lake_in(folder)?;
     let view =
         View::open(&lake.log(), &lake.table()).await.map_err(|error| failed(error.to_string()))?;
     let of_table = view.files().to_vec();

@@ -34,10 +34,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use spilltrail_deliver::{Clients, Limits as ClientLimits};
-use spilltrail_knowledge::Knowledge;
 use spilltrail_lake::{EventTable, LakeError, Wal, WalOptions, settle};
 use spilltrail_schedule::Moment;
-use spilltrail_search::analysis::Offer;
 use spilltrail_store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +55,7 @@ pub use trouble::Trouble;
 
 use crate::content::Content;
 use crate::error::AppError;
+use crate::hunt::held::offer_of_server;
 use crate::kept_file;
 use journal::Journaled;
 use mover::Mover;
@@ -289,14 +288,8 @@ fn check_database(path: Option<&Path>) -> Result<(), AppError> {
 }
 
 fn choose(content: &Content, options: &ServeOptions) -> Result<Schedules, AppError> {
-    let offer = offer(&content.set.knowledge, options);
+    let offer = offer_of_server(options.offered_sourcetypes(), &content.set.knowledge);
     Schedules::new(&content.set, options, &offer, now())
-}
-
-/// Returns what the events can have that come in. They may come into any index.
-fn offer(knowledge: &Arc<Knowledge>, options: &ServeOptions) -> Offer {
-    let sourcetypes = options.offered_sourcetypes().into_iter().collect();
-    Offer { sourcetypes, knowledge: knowledge.clone(), ..Offer::default() }
 }
 
 fn now() -> Moment {

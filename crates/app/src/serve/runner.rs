@@ -11,6 +11,7 @@ use spilltrail_detect::{Finding, MAX_FINDINGS, Status as Outcome};
 use spilltrail_diagnostic::{Class, Code, Severity};
 use spilltrail_lake::{Wal, WalReader};
 use spilltrail_schedule::{Interval, Moment, Pass, Run, Throttle, Verdict};
+use spilltrail_search::analysis::NeedKind;
 use spilltrail_store::{
     FindingRecord, Finished, Outcome as StoredOutcome, RunRecord, Status, Store, StoreError, Told,
 };
@@ -177,7 +178,10 @@ impl Runner {
                 zone: self.options.zone.clone(),
             },
             read: ReadOptions {
-                lake: Some(Lake { folder: self.folder.path().to_owned(), is_served: true }),
+                lake: Some(Lake {
+                    folder: self.folder.path().to_owned(),
+                    served: Some(self.options.offered_sourcetypes()),
+                }),
                 threads: self.options.threads,
                 ..ReadOptions::default()
             },
@@ -400,6 +404,11 @@ fn throttle_of(detection: &Detection) -> Option<Throttle> {
     Throttle::new(throttling.fields.clone(), &throttling.period).ok()
 }
 
+/// Returns true if what a search needs is a part of the events that senders may send.
+fn is_of_events(kind: NeedKind) -> bool {
+    matches!(kind, NeedKind::Sourcetype | NeedKind::Index | NeedKind::DataModel)
+}
+
 impl Ended {
     fn failed(reason: &str) -> Self {
         Self {
@@ -444,6 +453,8 @@ impl Ended {
                 let status = if of_the_run { Status::Failed } else { Status::Skipped };
                 (status, worst().map(|message| message.message.clone()))
             }
+            // Its events may come at any time, or it would not be on a schedule: there are none now.
+            Outcome::NeedsSource(need) if is_of_events(need.kind) => (Status::Done, None),
             Outcome::CannotFire(_) | Outcome::NeedsSource(_) => (Status::Done, report.reason()),
             // Nothing was judged, and what was found before stays.
             Outcome::NoBaseline(_) => (Status::Skipped, report.reason()),

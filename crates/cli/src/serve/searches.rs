@@ -50,7 +50,11 @@ impl ServedLake {
                     zone: self.zone.clone(),
                 },
                 read: ReadOptions {
-                    lake: Some(Lake { folder: self.folder.path().to_owned(), is_served: true }),
+                    lake: Some(Lake {
+                        folder: self.folder.path().to_owned(),
+                        // What somebody asks for is searched, whatever events there can be.
+                        served: Some(BTreeSet::new()),
+                    }),
                     threads: self.threads,
                     ..ReadOptions::default()
                 },

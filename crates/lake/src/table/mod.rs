@@ -12,6 +12,7 @@ mod cluster;
 mod compaction;
 mod disk;
 mod files;
+mod origins;
 mod retention;
 mod rows;
 mod stats;
@@ -35,6 +36,7 @@ use url::Url;
 
 pub use compaction::{Compacted, Compaction};
 pub use files::{IndexSize, TableFile};
+pub use origins::Origins;
 pub use retention::{Dropped, Vacuumed};
 pub use rows::{EventRow, Raw, RowsBuilder, file_of};
 

@@ -28,6 +28,10 @@ pub struct ListedBatch {
     pub number: u64,
     /// The index of the events.
     pub index: String,
+    /// The sourcetype that the sender gave.
+    pub sourcetype: Option<String>,
+    /// The source that the sender gave.
+    pub source: Option<String>,
     /// The format in which the texts of the events are read, by its name.
     pub format: String,
     /// The number of events.
@@ -147,16 +151,18 @@ impl WalReader {
     pub fn list_after(&self, number: u64) -> Result<Vec<ListedBatch>, WalError> {
         let list = || {
             let mut statement = self.connection.prepare_cached(
-                "SELECT number, index_name, format, events, length(body)
+                "SELECT number, index_name, sourcetype, source, format, events, length(body)
                  FROM batches WHERE number > ?1 ORDER BY number",
             )?;
             let listed = |row: &Row<'_>| {
                 Ok(ListedBatch {
                     number: row.get(0)?,
                     index: row.get(1)?,
-                    format: row.get(2)?,
-                    events: row.get(3)?,
-                    bytes: row.get(4)?,
+                    sourcetype: row.get(2)?,
+                    source: row.get(3)?,
+                    format: row.get(4)?,
+                    events: row.get(5)?,
+                    bytes: row.get(6)?,
                 })
             };
             statement.query_map([i64::try_from(number).unwrap_or(i64::MAX)], listed)?.collect()
