@@ -66,7 +66,7 @@ pub(super) enum Why {
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     /// The ids of those that failed, and are due again.
-    pub(super) failed: Vec<String>,
+    pub(super) failed: BTreeSet<String>,
     /// The ids of those of which later runs are to run again, because they throttle something else now.
     pub(super) disturbed: BTreeSet<String>,
 }
@@ -81,7 +81,7 @@ struct After {
 impl Passed {
     fn note(&mut self, run: &Run, after: After) {
         if after.failed {
-            self.failed.push(run.schedule.clone());
+            self.failed.insert(run.schedule.clone());
         }
         if after.disturbed {
             self.disturbed.insert(run.schedule.clone());
@@ -119,7 +119,8 @@ impl Runner {
         done.await?.map_err(|error| AppError::Store { path, reason: error.to_string() })
     }
 
-    /// Runs what a pass has, and stores how each run ended.
+    /// Runs what a pass has, and stores how each run ended. Later runs of a schedule wait for one that failed:
+    /// how far a schedule has come is one moment, and before it there are no holes.
     ///
     /// # Errors
     /// Fails if the end of a run cannot be stored, or if the server is stopped.
@@ -143,11 +144,18 @@ impl Runner {
         }
         // What fills lookups comes before what reads them.
         for (run, index) in baselines {
+            if passed.failed.contains(&run.schedule) {
+                continue;
+            }
             let (seen, started) = (self.seen().await?, (super::now(), Instant::now()));
             let ended = self.baseline(loaded, run, index).await?;
             passed.note(run, self.finish(loaded, run, why, seen, started, ended).await?);
         }
-        for (nominal, runs) in detections {
+        for (nominal, mut runs) in detections {
+            runs.retain(|(run, _)| !passed.failed.contains(&run.schedule));
+            if runs.is_empty() {
+                continue;
+            }
             let (seen, started) = (self.seen().await?, (super::now(), Instant::now()));
             let mut ended = self.detections(loaded, pass.interval, nominal, &runs).await?;
             for (run, _) in runs {

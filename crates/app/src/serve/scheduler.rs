@@ -199,8 +199,11 @@ impl Scheduler {
             self.runner.sink.event(ServeEvent::Missed { detection, missed });
         }
         self.tell_ahead(&plan);
-        for pass in &plan.passes {
-            self.pass(pass, Why::Due, now).await?;
+        let mut failed = BTreeSet::new();
+        for mut pass in plan.passes.iter().cloned() {
+            // It is due again before any later run of its schedule.
+            pass.runs.retain(|run| !failed.contains(&run.schedule));
+            failed.extend(self.pass(&pass, Why::Due, now).await?);
         }
         self.repeat_disturbed(now).await?;
         // A clock that is set back is not waited for.
@@ -215,12 +218,17 @@ impl Scheduler {
         Ok(next.unwrap_or(longest).min(longest))
     }
 
-    /// Runs a pass, and takes note of what follows from it. Returns true if none of it failed.
-    async fn pass(&mut self, pass: &Pass, why: Why, now: Moment) -> Result<bool, AppError> {
+    /// Runs a pass, and takes note of what follows from it. Returns the ids of those that failed.
+    async fn pass(
+        &mut self,
+        pass: &Pass,
+        why: Why,
+        now: Moment,
+    ) -> Result<BTreeSet<String>, AppError> {
         let Passed { failed, disturbed } = self.runner.pass(&self.loaded, pass, why).await?;
         self.note(pass.runs.iter().map(|run| &run.schedule), &failed, now);
         self.disturbed.extend(disturbed);
-        Ok(failed.is_empty())
+        Ok(failed)
     }
 
     /// Runs again what has run after a run that throttles something else now, in its order.
@@ -260,7 +268,7 @@ impl Scheduler {
                     break;
                 }
                 for pass in passes(vec![run]) {
-                    is_done &= self.pass(&pass, Why::Late, now).await?;
+                    is_done &= self.pass(&pass, Why::Late, now).await?.is_empty();
                 }
                 if !is_done {
                     break;
@@ -313,7 +321,13 @@ impl Scheduler {
     }
 
     /// Takes note of what ran, and of what of it failed.
-    fn note<'a>(&mut self, ran: impl Iterator<Item = &'a String>, failed: &[String], now: Moment) {
+    fn note<'a>(
+        &mut self,
+        ran: impl Iterator<Item = &'a String>,
+        failed: &BTreeSet<String>,
+        now: Moment,
+    ) {
+        let ran: BTreeSet<&String> = ran.collect();
         for id in ran {
             if !failed.contains(id) {
                 self.failed.remove(id);
@@ -379,7 +393,7 @@ impl Scheduler {
             }
         }
         for pass in passes(runs) {
-            is_done &= self.pass(&pass, Why::Late, now).await?;
+            is_done &= self.pass(&pass, Why::Late, now).await?.is_empty();
         }
         if is_done {
             self.forget(last).await?;

@@ -148,3 +148,31 @@ async fn events_that_are_too_old_for_all_runs_are_told() {
     assert!(one.contains("events of 2026-10-03T00:00:00Z to 2026-10-03T00:01:00Z"), "{one}");
     assert!(one.contains("1 detection does not look at them"), "{one}");
 }
+
+/// How far a schedule has come is one moment: what runs after a run that failed would leave it out for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn later_runs_wait_for_one_that_failed() {
+    let Simulation { folder, server, scheduler, .. } = Simulation::new().await;
+    drop((server, scheduler));
+    let with = |memory_limit| ServeOptions { memory_limit, ..options(folder.path()) };
+    let (little, enough) = (with(Some(4 << 20)), with(None));
+    let mut simulation = Simulation::with(folder, little, START).await;
+    let long = "a".repeat(3 << 20);
+    simulation.arrive(&long, &[START.plus(HOUR / 2)]).await;
+    simulation.arrive("bob", &[START.plus(HOUR + HOUR / 2)]).await;
+    simulation.move_all().await;
+    // Both are due at once, and so is the pass after them.
+    simulation.scheduler.tick(START.plus(3 * HOUR)).await.unwrap();
+    assert_eq!(users(&simulation), [""; 0]);
+    let of_keys = |simulation: &Simulation| -> Vec<(i64, Status)> {
+        let runs = simulation.store().runs(Moment(0)).unwrap();
+        let of_keys = runs.iter().filter(|run| run.schedule.starts_with("1111"));
+        of_keys.map(|run| (run.nominal.since(START) / HOUR, run.status)).collect()
+    };
+    assert_eq!(of_keys(&simulation), [(1, Status::Failed)]);
+    let Simulation { folder, server, scheduler, .. } = simulation;
+    drop((server, scheduler));
+    let mut simulation = Simulation::with(folder, enough, START.plus(3 * HOUR)).await;
+    simulation.scheduler.tick(START.plus(3 * HOUR + 60)).await.unwrap();
+    assert_eq!(users(&simulation), [long, "bob".to_owned()]);
+}
