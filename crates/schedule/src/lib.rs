@@ -24,7 +24,7 @@ pub use cron::{Cron, CronError, ZoneError, zone_of};
 pub use late::{Again, Arrival, Covered, Late, MOST_SPANS, Minutes, late};
 pub use moment::{Interval, Moment};
 pub use pass::{Pass, Run, passes};
-pub use plan::{Ahead, Limits, MOST_COUNTED, Missed, Plan, Planned, Reason, plan};
+pub use plan::{Ahead, Limits, MOST_COUNTED, Missed, Plan, Planned, Reason, plan, seam};
 pub use schedule::{IntervalError, Mode, Priority, Schedule, ScheduleError, ScheduleSpec};
 pub use spread::{Window, WindowError, start_of};
 pub use throttle::{

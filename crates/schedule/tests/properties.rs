@@ -50,7 +50,7 @@ fn work(
 ) -> (Vec<Pass>, Vec<Missed>) {
     let (mut passes, mut missed) = (Vec::new(), Vec::new());
     loop {
-        let planned = Planned { id: "a", schedule, done: *done, is_busy: false };
+        let planned = Planned { id: "a", schedule, done: *done, seam: None, is_busy: false };
         let plan = plan(now, &[planned], limits);
         if plan.passes.is_empty() && plan.missed.is_empty() {
             return (passes, missed);

@@ -89,7 +89,7 @@ impl World {
             .iter()
             .map(|(id, schedule)| {
                 let done = self.disk[id].done;
-                Planned { id, schedule, done, is_busy: is_busy(id) }
+                Planned { id, schedule, done, seam: None, is_busy: is_busy(id) }
             })
             .collect();
         plan(self.now(), &planned, Limits { most_runs: 50, ..Limits::default() })

@@ -33,6 +33,17 @@ pub(crate) fn add(transaction: &Transaction<'_>, run: &StoredRun) -> Result<bool
     Ok(added > 0)
 }
 
+/// Takes note that a run has looked at what was before the events of a changed schedule, if it is its first.
+pub(crate) fn close_seam(
+    transaction: &Transaction<'_>,
+    schedule: &str,
+    nominal: Moment,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE schedules SET seam = NULL WHERE id = ?1 AND done < ?2 AND seam IS NOT NULL";
+    transaction.prepare_cached(sql)?.execute((schedule, nominal.0))?;
+    Ok(())
+}
+
 /// Moves a schedule on to a nominal time. It never goes back.
 pub(crate) fn move_on(
     transaction: &Transaction<'_>,

@@ -45,7 +45,7 @@ impl StoreReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn schedules(&self) -> Result<Vec<StoredSchedule>, StoreError> {
-        let sql = "SELECT id, spec, is_enabled, stated, done FROM schedules ORDER BY id";
+        let sql = "SELECT id, spec, is_enabled, stated, done, seam FROM schedules ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
@@ -55,7 +55,8 @@ impl StoreReader {
             let stated = stated.map(|stated| parsed("schedule", &stated)).transpose()?;
             let (id, is_enabled) = (row.get(0)?, row.get(2)?);
             let schedule = ScheduleRecord { id, spec, is_enabled, stated };
-            found.push(StoredSchedule { schedule, done: Moment(row.get(4)?) });
+            let seam = row.get::<_, Option<i64>>(5)?.map(Moment);
+            found.push(StoredSchedule { schedule, done: Moment(row.get(4)?), seam });
         }
         Ok(found)
     }

@@ -32,8 +32,11 @@ impl ScheduleRecord {
 pub struct StoredSchedule {
     /// What was set.
     pub schedule: ScheduleRecord,
-    /// The last nominal time that is done or recorded as missed; at first, when it was enabled.
+    /// The last nominal time that is done or recorded as missed; at first, when it was stored.
     pub done: Moment,
+    /// Where the events of its next run begin at the latest, if it took the place of another schedule: see
+    /// [`seam`](spilltrail_schedule::seam).
+    pub seam: Option<Moment>,
 }
 
 /// What became of a run.

@@ -15,6 +15,7 @@ pub(crate) const STEPS: &[M<'_>] = &[
     M::up(TOLD),
     M::up(STATED),
     M::up(CONDITIONS),
+    M::up(SEAM),
 ];
 
 /// Schedules, the ledger of their runs, and findings.
@@ -284,3 +285,7 @@ const CONDITIONS: &str = "
     UPDATE allow SET conditions = json_array(json_object('field', field, 'value', value));
     ALTER TABLE allow DROP COLUMN field;
     ALTER TABLE allow DROP COLUMN value;";
+
+/// Where the events of the next run begin at the latest, if a schedule took the place of another one.
+const SEAM: &str = "
+    ALTER TABLE schedules ADD COLUMN seam INTEGER;";

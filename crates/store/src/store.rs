@@ -87,29 +87,31 @@ impl Store {
         &self.reader
     }
 
-    /// Stores a schedule. A new one, and one that is enabled now and was not, begins at `now`; any other
-    /// one stays where it is.
+    /// Stores a schedule. A new one begins at `now`; any other one stays where it is, however long it was
+    /// disabled: what nobody looked at meanwhile is due, or a gap. If it takes the place of another one that
+    /// would have looked at events before its own, its next run begins at `seam`.
     ///
     /// # Errors
     /// Fails if the file cannot be written.
     pub fn set_schedule(
         &mut self,
         schedule: &ScheduleRecord,
+        seam: Option<Moment>,
         now: Moment,
     ) -> Result<(), StoreError> {
-        // It never goes back: what was done before it was disabled is not done again.
+        // What nobody has looked at since an earlier change is not forgotten.
         let sql = "INSERT INTO schedules (id, spec, is_enabled, is_overridden, done, stated)
              VALUES (?1, ?2, ?3, ?4 IS NOT NULL, ?5, ?4)
              ON CONFLICT (id) DO UPDATE SET
-                 done = CASE WHEN excluded.is_enabled > is_enabled THEN max(done, excluded.done)
-                        ELSE done END,
+                 seam = coalesce(min(seam, ?6), seam, ?6),
                  spec = excluded.spec, is_enabled = excluded.is_enabled,
                  is_overridden = excluded.is_overridden, stated = excluded.stated";
         let ScheduleRecord { id, spec, is_enabled, stated } = schedule;
         let spec = ledger::json(spec)?;
         let stated = stated.as_ref().map(ledger::json).transpose()?;
         let mut statement = self.reader.connection.prepare_cached(sql)?;
-        statement.execute(params![id, spec, is_enabled, stated, now.0])?;
+        let seam = seam.map(|seam| seam.0);
+        statement.execute(params![id, spec, is_enabled, stated, now.0, seam])?;
         Ok(())
     }
 
@@ -138,6 +140,7 @@ impl Store {
         };
         // A run that failed leaves the schedule where it is, but there must be one.
         let done = if run.status.moves_on() { run.nominal } else { Moment(i64::MIN) };
+        ledger::close_seam(&transaction, &run.schedule, done)?;
         ledger::move_on(&transaction, &run.schedule, done)?;
         if let Some(throttle) = throttle {
             set_throttle(&transaction, &run.schedule, throttle)?;
@@ -186,6 +189,7 @@ impl Store {
         };
         let transaction = self.begin()?;
         ledger::add(&transaction, &entry)?;
+        ledger::close_seam(&transaction, &missed.schedule, missed.last)?;
         ledger::move_on(&transaction, &missed.schedule, missed.last)?;
         Ok(transaction.commit()?)
     }

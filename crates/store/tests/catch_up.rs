@@ -131,10 +131,11 @@ impl Server {
             .collect();
         let planned: Vec<Planned<'_>> = schedules
             .iter()
-            .map(|(schedule, StoredSchedule { schedule: record, done })| Planned {
+            .map(|(schedule, StoredSchedule { schedule: record, done, seam })| Planned {
                 id: &record.id,
                 schedule,
                 done: *done,
+                seam: *seam,
                 is_busy: false,
             })
             .collect();
@@ -189,7 +190,7 @@ fn late_events_change_findings_until_all_are_counted() {
         schedule("six hours", "10 */6 * * *", "-370m@m", Window::None),
         schedule("daily", "10 0 * * *", "-1450m@m", Window::Minutes(90)),
     ] {
-        server.store().set_schedule(&record, START).unwrap();
+        server.store().set_schedule(&record, None, START).unwrap();
     }
     while server.now < START.plus(12 * DAY) {
         let pause = server.random.i64(60..HOUR);

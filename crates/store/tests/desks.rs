@@ -41,7 +41,7 @@ fn store(path: &Path) -> Store {
     let mut store = Store::open(path).unwrap();
     let (id, is_enabled, stated) = ("a".to_owned(), true, None);
     let schedule = ScheduleRecord { id, spec, is_enabled, stated };
-    store.set_schedule(&schedule, Moment(0)).unwrap();
+    store.set_schedule(&schedule, None, Moment(0)).unwrap();
     store
 }
 

@@ -36,7 +36,7 @@ fn run_for_ever(path: &Path) {
     };
     let (id, is_enabled, stated) = ("a".to_owned(), true, None);
     let schedule = ScheduleRecord { id, spec, is_enabled, stated };
-    store.set_schedule(&schedule, Moment(0)).unwrap();
+    store.set_schedule(&schedule, None, Moment(0)).unwrap();
     let throttle = Throttle::new(vec![], "1s").unwrap();
     loop {
         let nominal = store.reader().schedules().unwrap()[0].done.plus(1);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use spilltrail_lake::WalReader;
 use spilltrail_schedule::{
     Again, Arrival, Covered, Interval, Late, Moment, Pass, Plan, Planned, Run, Schedule, late,
-    passes, plan,
+    passes, plan, seam,
 };
 use spilltrail_store::{ScheduleRecord, Store, StoredSchedule};
 
@@ -25,6 +25,8 @@ const LATE_EVERY: i64 = 5 * 60;
 pub(super) const LONGEST_PAUSE: i64 = 30;
 /// How often it is told that events are too old for all runs, in seconds.
 const OLD_EVERY: i64 = 3600;
+/// How long late events wait for detections that the content has no more, in seconds.
+const LONGEST_GONE: i64 = 86_400;
 /// How long a run waits after its first failure, in seconds, and at most.
 const FIRST_WAIT: i64 = 30;
 const LONGEST_WAIT: i64 = 15 * 60;
@@ -48,6 +50,11 @@ pub(super) struct Scheduler {
     disturbed: BTreeSet<String>,
     /// When it was told last that events are too old for all runs.
     old_told: Option<Moment>,
+    /// The last batch whose events were told to be too late for runs.
+    beyond_told: u64,
+    /// Schedules that the content has no more, and since when: events that arrive for their runs wait for
+    /// them for a while.
+    gone: BTreeMap<String, Moment>,
 }
 
 impl Scheduler {
@@ -70,6 +77,8 @@ impl Scheduler {
             ahead: Vec::new(),
             disturbed: BTreeSet::new(),
             old_told: None,
+            beyond_told: 0,
+            gone: BTreeMap::new(),
         };
         scheduler.load(loaded, &[], now).await?;
         Ok(scheduler)
@@ -101,6 +110,7 @@ impl Scheduler {
         }
         self.failed.clear();
         let schedules = &self.loaded.schedules;
+        self.gone.retain(|id, _| !schedules.run.contains_key(id));
         // Whatever was disturbed when the server stopped, or when one was taken out.
         self.disturbed.extend(schedules.run.keys().cloned());
         self.runner.sink.event(ServeEvent::Content {
@@ -148,17 +158,25 @@ impl Scheduler {
             .filter(|record| !record.is_enabled)
             .map(|record| record.id.clone())
             .collect();
+        let seams: BTreeMap<String, Moment> = before
+            .iter()
+            .filter_map(|stored| {
+                let id = &stored.schedule.id;
+                let before = Schedule::new(stored.schedule.spec.clone()).ok()?;
+                Some((id.clone(), seam(&before, schedules.get(id)?, stored.done)?))
+            })
+            .collect();
         let set = move |store: &mut Store| {
             let is_known =
                 |record: &ScheduleRecord| before.iter().any(|stored| stored.schedule == *record);
             for record in records.iter().filter(|record| !is_known(record)) {
-                store.set_schedule(record, now)?;
+                store.set_schedule(record, seams.get(&record.id).copied(), now)?;
             }
             // They keep how far they have come, for the case that they come back.
             for StoredSchedule { mut schedule, .. } in before {
                 if schedule.is_enabled && records.iter().all(|record| record.id != schedule.id) {
                     schedule.is_enabled = false;
-                    store.set_schedule(&schedule, now)?;
+                    store.set_schedule(&schedule, None, now)?;
                 }
             }
             Ok(())
@@ -309,6 +327,7 @@ impl Scheduler {
                 id: &stored.schedule.id,
                 schedule,
                 done: stored.done,
+                seam: stored.seam,
                 is_busy: self.waits(&stored.schedule.id, now),
             })
             .collect();
@@ -372,7 +391,9 @@ impl Scheduler {
         let (again, dropped): (Vec<_>, Vec<_>) =
             again.into_iter().partition(|one| one.run.interval.from >= kept);
         beyond.extend(dropped);
+        beyond.retain(|one| one.last > self.beyond_told);
         self.tell_beyond(&beyond);
+        self.beyond_told = last;
         let is_enabled =
             |id: &str| stored.iter().any(|one| one.schedule.id == id && one.schedule.is_enabled);
         let schedules = &self.loaded.schedules.run;
@@ -382,6 +403,12 @@ impl Scheduler {
         let mut is_done = true;
         let mut runs = Vec::new();
         for Again { run, .. } in again {
+            if !schedules.contains_key(&run.schedule) {
+                // A file with a mistake is mended soon.
+                let since = *self.gone.entry(run.schedule).or_insert(now);
+                is_done &= now.since(since) >= LONGEST_GONE;
+                continue;
+            }
             if !is_detection(&run.schedule) || !is_enabled(&run.schedule) {
                 continue;
             }

@@ -475,13 +475,18 @@ async fn what_users_set_takes_the_place_of_what_the_content_says() {
     desk.set_override(id, &set, "ann", START).unwrap();
     simulation.scheduler.tick(START.plus(2 * HOUR)).await.unwrap();
     simulation.scheduler.tick(START.plus(3 * HOUR)).await.unwrap();
-    // It was enabled at the second hour, and begins there.
-    assert_eq!(ran(&simulation), [("done".to_owned(), 150), ("done".to_owned(), 180)]);
+    // What was due while it was disabled is made up for.
+    let done: Vec<_> = (1..=6).map(|half| ("done".to_owned(), half * 30)).collect();
+    assert_eq!(ran(&simulation), done);
+    // The first one looks at what the schedule before it would have looked at next.
+    let first = simulation.store().runs(Moment(0)).unwrap();
+    let first = first.iter().find(|run| run.schedule == id).unwrap().interval.unwrap();
+    assert_eq!(first, Interval { from: START.plus(-600), to: START.plus(HOUR / 2) });
     // What makes no schedule is told, and the content's runs.
     let set = Override { cron: Some("nonsense".to_owned()), ..Override::default() };
     desk.set_override(id, &set, "ann", START).unwrap();
     simulation.scheduler.tick(START.plus(4 * HOUR + 600)).await.unwrap();
-    assert_eq!(ran(&simulation).len(), 3);
+    assert_eq!(ran(&simulation).len(), 7);
     let told = simulation.told.0.lock().unwrap().join("\n");
     assert!(told.contains("what was set for Keys Made cannot be used"), "{told}");
 }

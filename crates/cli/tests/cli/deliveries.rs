@@ -26,7 +26,7 @@ fn three(file: &Path) {
         priority: Priority::Default,
     };
     let schedule = ScheduleRecord { id: "keys".to_owned(), spec, is_enabled: true, stated: None };
-    store.set_schedule(&schedule, Moment(0)).unwrap();
+    store.set_schedule(&schedule, None, Moment(0)).unwrap();
     let run = RunRecord {
         schedule: "keys".to_owned(),
         nominal: NOMINAL,

@@ -108,6 +108,13 @@ fn collect(planned: &Planned<'_>, now: Moment, limits: Limits, kept: Moment, due
                 return;
             }
         };
+        let interval = match planned.seam {
+            // What was missed has it.
+            Some(seam) if due.runs.is_empty() && due.missed.is_empty() => {
+                Interval { from: interval.from.min(seam), ..interval }
+            }
+            _ => interval,
+        };
         let run = Run { nominal, schedule: planned.id.to_owned(), interval, start };
         if start > now {
             due.waiting = Some(run);
@@ -129,10 +136,10 @@ fn missed(planned: &Planned<'_>, first: Moment, last: Moment, reason: Reason) ->
         at = next;
     }
     let (from, to) = (schedule.interval(first), schedule.interval(last));
-    let interval = from
-        .ok()
-        .zip(to.ok())
-        .map(|(from, to)| Interval { from: from.from.min(to.from), to: from.to.max(to.to) });
+    let interval = from.ok().zip(to.ok()).map(|(first, last)| {
+        let from = first.from.min(last.from);
+        Interval { from: planned.seam.unwrap_or(from).min(from), to: first.to.max(last.to) }
+    });
     let schedule = planned.id.to_owned();
     Missed { schedule, first, last, firings, interval, reason }
 }

@@ -38,8 +38,23 @@ pub struct Planned<'a> {
     /// The last nominal time that is done or recorded as missed; at first, the moment at which the
     /// schedule was enabled.
     pub done: Moment,
+    /// Where the events of the next run begin at the latest: see [`seam`].
+    pub seam: Option<Moment>,
     /// Whether one of its runs is under way, so that no other one may start.
     pub is_busy: bool,
+}
+
+/// Returns where the events of the next run must begin if one schedule takes the place of another that has come
+/// as far as `done`: there where the next run of the other one would have begun, if the one begins later. Then
+/// nobody else would look at what is between them. `None` if nothing is.
+#[must_use]
+pub fn seam(before: &Schedule, after: &Schedule, done: Moment) -> Option<Moment> {
+    let begins = |schedule: &Schedule| {
+        let next = schedule.next(done)?;
+        schedule.interval(next).ok().map(|interval| interval.from)
+    };
+    let (was, is) = (begins(before)?, begins(after)?);
+    (was < is).then_some(was)
 }
 
 /// What bounds a plan.

@@ -31,7 +31,8 @@ struct Outcome {
 /// Plans one schedule that is done until a moment.
 fn plan_one(spec: ScheduleSpec, done: &str, now: &str, limits: Limits) -> Outcome {
     let schedule = Schedule::new(spec).unwrap();
-    let planned = Planned { id: "a", schedule: &schedule, done: at(done), is_busy: false };
+    let planned =
+        Planned { id: "a", schedule: &schedule, done: at(done), seam: None, is_busy: false };
     let plan = plan(at(now), &[planned], limits);
     let missed = |missed: &Missed| {
         let (first, last) = (clock(missed.first), clock(missed.last));
@@ -118,7 +119,7 @@ fn what_is_too_long_ago_is_a_gap() {
     // The interval of a gap is what nobody has looked at.
     let schedule = Schedule::new(hourly()).unwrap();
     let done = at("20T12:00");
-    let planned = [Planned { id: "a", schedule: &schedule, done, is_busy: false }];
+    let planned = [Planned { id: "a", schedule: &schedule, done, seam: None, is_busy: false }];
     let missed = &plan(at("29T15:10"), &planned, Limits::default()).missed[0];
     assert_eq!(missed.reason, Reason::BeyondLookBack);
     let interval = missed.interval.unwrap();
@@ -134,7 +135,7 @@ fn a_plan_is_bounded_and_the_rest_comes_next() {
     // A clock that jumps by a thousand years.
     let every_minute = Schedule::new(spec("* * * * *", "UTC", "-1m", "now")).unwrap();
     let done = at("29T10:00");
-    let planned = [Planned { id: "a", schedule: &every_minute, done, is_busy: false }];
+    let planned = [Planned { id: "a", schedule: &every_minute, done, seam: None, is_busy: false }];
     let plan = plan(done.plus(1000 * 366 * 86_400), &planned, Limits::default());
     assert_eq!(plan.missed[0].firings, MOST_COUNTED);
     assert_eq!(plan.passes.len(), 1000);
@@ -147,12 +148,13 @@ fn windows_delay_starts_and_passes_are_shared() {
     let done = at("29T12:00");
     let start = late.start_of(at("29T13:00"), "late");
     assert!(start > at("29T13:05"), "{start}");
-    let alone = [Planned { id: "late", schedule: &late, done, is_busy: false }];
+    let alone = [Planned { id: "late", schedule: &late, done, seam: None, is_busy: false }];
     let found = plan(at("29T13:00"), &alone, Limits::default());
     assert_eq!((found.passes.len(), found.next), (0, Some(start)));
     assert_eq!(plan(start, &alone, Limits::default()).passes.len(), 1);
     // With another run over the same events, it does not wait.
-    let both = [alone[0], Planned { id: "early", schedule: &early, done, is_busy: false }];
+    let both =
+        [alone[0], Planned { id: "early", schedule: &early, done, seam: None, is_busy: false }];
     let found = plan(at("29T13:00"), &both, Limits::default());
     let ids: Vec<&str> = found.passes[0].runs.iter().map(|run| run.schedule.as_str()).collect();
     assert_eq!((ids, found.passes.len()), (vec!["early", "late"], 1));
@@ -187,7 +189,13 @@ fn priorities_are_splunks() {
     }
     let planned: Vec<Planned<'_>> = schedules
         .iter()
-        .map(|(id, schedule)| Planned { id, schedule, done: at("29T12:00"), is_busy: false })
+        .map(|(id, schedule)| Planned {
+            id,
+            schedule,
+            done: at("29T12:00"),
+            seam: None,
+            is_busy: false,
+        })
         .collect();
     let found = plan(at("29T13:00"), &planned, Limits::default());
     let order: Vec<&str> = found.passes.iter().map(|pass| pass.runs[0].schedule.as_str()).collect();
@@ -206,7 +214,7 @@ fn priorities_are_splunks() {
 fn a_clock_that_was_set_back_is_told() {
     let schedule = Schedule::new(hourly()).unwrap();
     let done = at("29T12:00");
-    let planned = [Planned { id: "a", schedule: &schedule, done, is_busy: false }];
+    let planned = [Planned { id: "a", schedule: &schedule, done, seam: None, is_busy: false }];
     let ahead = |now: &str| plan(at(now), &planned, Limits::default()).ahead;
     assert_eq!(ahead("29T11:56"), []);
     assert_eq!(ahead("29T09:00"), [Ahead { schedule: "a".into(), done }]);
@@ -230,4 +238,40 @@ fn what_never_fires_is_never_due() {
     let found =
         plan_one(spec("0 0 30 2 *", "UTC", "-1d", ""), "29T00:00", "29T12:30", Limits::default());
     assert_eq!((found.runs.len(), found.missed.len(), found.next), (0, 0, None));
+}
+
+/// Whatever takes the place of a schedule, the first run begins where that one would have begun.
+#[test]
+fn a_changed_schedule_leaves_nothing_out() {
+    let five = spec("*/5 * * * *", "UTC", "-8m@m", "-3m@m");
+    let minute = spec("* * * * *", "UTC", "-1m@m", "@m");
+    let daily = spec("0 3 * * *", "UTC", "-1d@d", "@d");
+    for (name, before, after, done, expected) in [
+        ("to each minute", &five, &minute, "29T12:35", Some("29 12:32")),
+        ("and back", &minute, &five, "29T12:35", None),
+        ("to each hour", &daily, &hourly(), "29T03:00", Some("29 00:00")),
+        ("and back", &hourly(), &daily, "29T15:00", None),
+        ("to the same", &five, &five, "29T12:35", None),
+    ] {
+        let [before, after] = [before, after].map(|spec| Schedule::new(spec.clone()).unwrap());
+        let found = seam(&before, &after, at(done));
+        assert_eq!(found.map(clock).as_deref(), expected, "{name}");
+    }
+    let schedule = Schedule::new(minute).unwrap();
+    let (done, seam) = (at("29T12:35"), Some(at("29T12:32")));
+    let planned = [Planned { id: "a", schedule: &schedule, done, seam, is_busy: false }];
+    let intervals = |plan: &Plan| -> Vec<String> {
+        let runs = plan.passes.iter().flat_map(|pass| &pass.runs);
+        let shown =
+            |interval: Interval| format!("{} to {}", clock(interval.from), clock(interval.to));
+        runs.map(|run| shown(run.interval)).collect()
+    };
+    let due = plan(at("29T12:37"), &planned, Limits::default());
+    assert_eq!(intervals(&due), ["29 12:32 to 29 12:36", "29 12:36 to 29 12:37"]);
+    // What was missed has it.
+    let limits = Limits { look_back: 120, ..Limits::default() };
+    let due = plan(at("29T12:40"), &planned, limits);
+    let missed = due.missed[0].interval.unwrap();
+    assert_eq!((clock(missed.from), clock(missed.to)), ("29 12:32".into(), "29 12:37".into()));
+    assert_eq!(intervals(&due)[0], "29 12:37 to 29 12:38");
 }

@@ -331,7 +331,7 @@ fn told(
     (last, counts, set): (Option<StoredRun>, Option<RunCounts>, Option<StoredOverride>),
     now: Moment,
 ) -> ScheduleInfo {
-    let StoredSchedule { schedule, done } = stored;
+    let StoredSchedule { schedule, done, .. } = stored;
     let RunCounts { done: ran, late, failed, skipped, gap, .. } = counts.unwrap_or_default();
     let ScheduleSpec { cron, zone, earliest, latest, window, .. } = schedule.spec.clone();
     // One that cannot be read never fires.

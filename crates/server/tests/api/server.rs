@@ -282,13 +282,13 @@ fn fill(path: &std::path::Path) {
     };
     for (id, is_enabled) in [("copies", true), ("off", false)] {
         let record = ScheduleRecord { id: id.into(), spec: spec.clone(), is_enabled, stated: None };
-        store.set_schedule(&record, Moment(NOW - 20_000)).unwrap();
+        store.set_schedule(&record, None, Moment(NOW - 20_000)).unwrap();
     }
     // The server runs it as somebody has set it before.
     let set = ScheduleSpec { earliest: "-5h".into(), ..spec.clone() };
     let record =
         ScheduleRecord { id: "set".into(), spec: set, is_enabled: true, stated: Some(spec) };
-    store.set_schedule(&record, Moment(NOW - 20_000)).unwrap();
+    store.set_schedule(&record, None, Moment(NOW - 20_000)).unwrap();
     let run = |nominal: i64, status| RunRecord {
         schedule: "copies".into(),
         nominal: Moment(nominal),

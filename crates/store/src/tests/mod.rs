@@ -78,7 +78,7 @@ pub(crate) fn risk(object: &str, score: f64, tactics: &[&str]) -> RiskRecord {
 /// Returns an empty store with the schedule `a`, which is enabled at 0.
 pub(crate) fn store(folder: &tempfile::TempDir) -> Store {
     let mut store = Store::open(&file(folder)).unwrap();
-    store.set_schedule(&schedule("a", true), Moment(0)).unwrap();
+    store.set_schedule(&schedule("a", true), None, Moment(0)).unwrap();
     store
 }
 

@@ -39,7 +39,7 @@ fn finish(
 fn findings_add_to_risk_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(&folder);
-    store.set_schedule(&schedule("b", true), Moment(0)).unwrap();
+    store.set_schedule(&schedule("b", true), None, Moment(0)).unwrap();
     let host = RiskRecord { object_type: "system".into(), ..risk("alice", 5.0, &[]) };
     let both = vec![risk("alice", 40.0, &["TA0001", "TA0002"]), risk("bob", 10.5, &[])];
     finish(&mut store, ("a", 3600, 1), &[("x", 100.0, both.clone()), ("y", 200.0, vec![host])]);

@@ -49,7 +49,7 @@ fn a_run_is_stored_with_all_that_belongs_to_it() {
     let reader = StoreReader::open(&file(&folder)).unwrap();
     let schedules = reader.schedules().unwrap();
     let schedule = schedule("a", true);
-    assert_eq!(schedules, [StoredSchedule { schedule, done: Moment(3600) }]);
+    assert_eq!(schedules, [StoredSchedule { schedule, done: Moment(3600), seam: None }]);
     assert_eq!(reader.throttle("a").unwrap(), state);
     assert_eq!(reader.throttle("b").unwrap(), ThrottleState::default());
     let runs = reader.runs(Moment(0)).unwrap();
@@ -95,6 +95,17 @@ fn what_runs_again_replaces_its_findings() {
     assert_eq!(store.reader().next_attempt("a", Moment(1)).unwrap(), 1);
 }
 
+fn missed(first: i64, last: i64, reason: Reason) -> Missed {
+    Missed {
+        schedule: "a".into(),
+        first: Moment(first),
+        last: Moment(last),
+        firings: 3,
+        interval: Some(Interval { from: Moment(0), to: Moment(9) }),
+        reason,
+    }
+}
+
 #[test]
 fn only_what_is_over_moves_the_schedule_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -103,14 +114,6 @@ fn only_what_is_over_moves_the_schedule_on() {
     assert_eq!((done(&store), store.reader().covered(Moment(0)).unwrap().len()), (Moment(0), 0));
     end(&mut store, &run(3600, 2, Status::Skipped));
     assert_eq!(done(&store), Moment(3600));
-    let missed = |first: i64, last: i64, reason| Missed {
-        schedule: "a".into(),
-        first: Moment(first),
-        last: Moment(last),
-        firings: 3,
-        interval: Some(Interval { from: Moment(0), to: Moment(9) }),
-        reason,
-    };
     let gap = missed(7200, 14_400, Reason::BeyondLookBack);
     for _ in 0..2 {
         store.record_missed(&gap).unwrap();
@@ -125,19 +128,47 @@ fn only_what_is_over_moves_the_schedule_on() {
 }
 
 #[test]
-fn a_schedule_begins_when_it_is_enabled() {
+fn a_schedule_begins_when_it_is_new() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(&folder);
     let mut set = |is_enabled, now| {
-        store.set_schedule(&schedule("a", is_enabled), Moment(now)).unwrap();
+        store.set_schedule(&schedule("a", is_enabled), None, Moment(now)).unwrap();
         done(&store)
     };
     assert_eq!(set(true, 100), Moment(0));
     assert_eq!(set(false, 200), Moment(0));
-    assert_eq!(set(true, 300), Moment(300));
-    // The clock was set back meanwhile.
-    assert_eq!(set(false, 10), Moment(300));
-    assert_eq!(set(true, 20), Moment(300));
+    // What nobody looked at meanwhile is due.
+    assert_eq!(set(true, 300), Moment(0));
+}
+
+/// Until a run has looked at what is before the events of a changed schedule, no change forgets it.
+#[test]
+fn a_seam_stays_until_a_run_has_looked_at_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    let seam = |store: &Store| store.reader().schedules().unwrap()[0].seam.map(|seam| seam.0);
+    let mut set = |seam_at: Option<i64>| {
+        store.set_schedule(&schedule("a", true), seam_at.map(Moment), Moment(5)).unwrap();
+        seam(&store)
+    };
+    assert_eq!(set(None), None);
+    assert_eq!(set(Some(900)), Some(900));
+    assert_eq!(set(Some(1800)), Some(900));
+    assert_eq!(set(Some(600)), Some(600));
+    assert_eq!(set(None), Some(600));
+    let mut finish = |nominal, status| {
+        let run = run(nominal, 1, status);
+        let outcome = Outcome { run: &run, findings: &[], throttle: None, hits: &[] };
+        store.finish_run(&outcome).unwrap();
+        seam(&store)
+    };
+    // One that failed, and one that ran again, are not the next one.
+    assert_eq!(finish(3600, Status::Failed), Some(600));
+    assert_eq!(finish(0, Status::Late), Some(600));
+    assert_eq!(finish(7200, Status::Done), None);
+    store.set_schedule(&schedule("a", true), Some(Moment(7000)), Moment(5)).unwrap();
+    store.record_missed(&missed(10_800, 14_400, Reason::BeyondLookBack)).unwrap();
+    assert_eq!(seam(&store), None);
 }
 
 #[test]
@@ -176,7 +207,7 @@ fn what_is_old_is_removed() {
 fn lists_of_runs() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(&folder);
-    store.set_schedule(&schedule("b", true), Moment(0)).unwrap();
+    store.set_schedule(&schedule("b", true), None, Moment(0)).unwrap();
     end(&mut store, &run(3600, 1, Status::Failed));
     end(&mut store, &run(3600, 2, Status::Done));
     end(&mut store, &run(7200, 1, Status::Done));

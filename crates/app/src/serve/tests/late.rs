@@ -176,3 +176,29 @@ async fn later_runs_wait_for_one_that_failed() {
     simulation.scheduler.tick(START.plus(3 * HOUR + 60)).await.unwrap();
     assert_eq!(users(&simulation), [long, "bob".to_owned()]);
 }
+
+/// A detection that is out of the content for a while, as one whose file has a mistake, leaves nothing out.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_makes_up_for_what_was_due() {
+    let mut simulation = Simulation::new().await;
+    simulation.arrive("ann", &[START.plus(HOUR / 2)]).await;
+    simulation.scheduler.tick(START.plus(HOUR + 900)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann"]);
+    let file = simulation.folder.path().join("content/detections/keys_made.yml");
+    let reload = |simulation: &Simulation| load(&simulation.server.runner.options).unwrap();
+    fs::write(&file, "name: [").unwrap();
+    let without = reload(&simulation);
+    simulation.scheduler.reload(without, START.plus(HOUR + 960)).await.unwrap();
+    // One is late for the run that it had, the others are of its absence.
+    simulation.arrive("amy", &[START.plus(HOUR / 3)]).await;
+    simulation.arrive("bob", &[START.plus(HOUR + HOUR / 2)]).await;
+    simulation.arrive("cat", &[START.plus(2 * HOUR + HOUR / 2)]).await;
+    simulation.move_all().await;
+    simulation.scheduler.tick(START.plus(3 * HOUR)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann"]);
+    fs::write(&file, DETECTION).unwrap();
+    let with = reload(&simulation);
+    simulation.scheduler.reload(with, START.plus(3 * HOUR + 60)).await.unwrap();
+    simulation.scheduler.tick(START.plus(3 * HOUR + 900)).await.unwrap();
+    assert_eq!(users(&simulation), ["amy", "ann", "bob", "cat"]);
+}
