@@ -1,4 +1,4 @@
-//! Cuts a body into events, chunk by chunk: stacked JSON objects, or lines.
+//! Cuts a body into events, chunk by chunk: stacked JSON objects, or lines and objects over several of them.
 //!
 //! What is cut does not depend on how the body came in chunks. Only an event that is not complete yet is
 //! kept.
@@ -25,7 +25,16 @@ pub(crate) struct Splitter {
 #[derive(Debug)]
 enum Form {
     Json(Json),
-    Lines,
+    Lines(Lines),
+}
+
+/// Where in lines.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lines {
+    /// The open brackets of an object over several lines.
+    depth: usize,
+    /// How many of the bytes that are held are lines of it.
+    taken: usize,
 }
 
 /// What comes next in stacked JSON.
@@ -61,9 +70,11 @@ impl Splitter {
         Self { form: Form::Json(Json::Top), held: Vec::new(), is_given: false, most }
     }
 
-    /// Cuts lines at LF and CRLF. Lines with nothing but blanks are left out.
+    /// Cuts lines at LF and CRLF. Lines with nothing but blanks are left out. JSON that is written over
+    /// several lines, as people read it, is one event.
     pub(crate) const fn lines(most: usize) -> Self {
-        Self { form: Form::Lines, held: Vec::new(), is_given: false, most }
+        let form = Form::Lines(Lines { depth: 0, taken: 0 });
+        Self { form, held: Vec::new(), is_given: false, most }
     }
 
     /// Returns the number of bytes of memory that are kept.
@@ -81,11 +92,18 @@ impl Splitter {
         chunk: &mut &'c [u8],
     ) -> Result<Option<&'a [u8]>, Code> {
         self.forget_given();
-        let is_lines = matches!(self.form, Form::Lines);
+        let is_lines = matches!(self.form, Form::Lines(_));
         loop {
             let (start, end) = match &mut self.form {
                 Form::Json(state) => state.cut(chunk)?,
-                Form::Lines => (0, memchr(b'\n', chunk).map(|at| at + 1)),
+                Form::Lines(lines) => {
+                    if lines.ends_before(&self.held, chunk) {
+                        *lines = Lines::default();
+                        self.is_given = true;
+                        return Ok(Some(line(&self.held)));
+                    }
+                    (0, memchr(b'\n', chunk).map(|at| at + 1))
+                }
             };
             let (taken, rest) = chunk.split_at(end.unwrap_or(chunk.len()));
             *chunk = rest;
@@ -101,6 +119,14 @@ impl Splitter {
             let length = if is_lines { line(whole).len() } else { whole.len() };
             if length > self.most {
                 return Err(Code::InvalidDataFormat);
+            }
+            if let Form::Lines(lines) = &mut self.form
+                && lines.goes_on(whole)
+            {
+                if !is_held {
+                    self.hold(taken)?;
+                }
+                continue;
             }
             if is_lines && is_blank(whole) {
                 self.held.clear();
@@ -131,9 +157,15 @@ impl Splitter {
         match self.form {
             Form::Json(Json::Top) => Ok(None),
             Form::Json(_) => Err(Code::InvalidDataFormat),
-            Form::Lines if is_blank(&self.held) => Ok(None),
-            Form::Lines if self.held.len() > self.most => Err(Code::InvalidDataFormat),
-            Form::Lines => Ok(Some(&self.held)),
+            Form::Lines(_) if is_blank(&self.held) => Ok(None),
+            Form::Lines(lines) => {
+                // What ends in the middle of an object ends with the line before.
+                let last = if lines.depth > 0 { line(&self.held) } else { &self.held };
+                if last.len() > self.most {
+                    return Err(Code::InvalidDataFormat);
+                }
+                Ok(Some(last))
+            }
         }
     }
 
@@ -143,6 +175,55 @@ impl Splitter {
             self.held.shrink_to(KEPT_CAPACITY);
         }
     }
+}
+
+impl Lines {
+    /// Returns true if the lines that are held are an event, because what comes next is not indented: it is
+    /// none of their object's.
+    fn ends_before(&self, held: &[u8], next: &[u8]) -> bool {
+        let is_inside = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'}' | b']');
+        let is_at_line = self.depth > 0 && self.taken == held.len();
+        is_at_line && next.first().is_some_and(|byte| !is_inside(byte))
+    }
+
+    /// Takes note of a line that has ended, which is the last of `lines`. Returns true if the event goes on
+    /// in the next line.
+    ///
+    /// Whoever writes JSON over several lines breaks them behind an open bracket or a comma. A line that only
+    /// begins like JSON is a line.
+    fn goes_on(&mut self, lines: &[u8]) -> bool {
+        let last = lines.get(self.taken..).unwrap_or_default().trim_ascii();
+        let begins = self.depth > 0
+            || (matches!(last.first(), Some(b'{' | b'['))
+                && matches!(last.last(), Some(b'{' | b'[' | b',')));
+        self.depth = if begins { depth(self.depth, last) } else { 0 };
+        self.taken = if self.depth > 0 { lines.len() } else { 0 };
+        self.depth > 0
+    }
+}
+
+/// Returns how many brackets are open behind a line, of which `depth` were open before it. Texts of JSON end in
+/// their line.
+fn depth(mut depth: usize, line: &[u8]) -> usize {
+    let mut text = Text::Outside;
+    for byte in line {
+        text = match (text, byte) {
+            (Text::Outside, b'"') => Text::Inside,
+            (Text::Outside, b'{' | b'[') => {
+                depth += 1;
+                Text::Outside
+            }
+            (Text::Outside, b'}' | b']') => {
+                depth = depth.saturating_sub(1);
+                Text::Outside
+            }
+            (Text::Inside, b'"') => Text::Outside,
+            (Text::Inside, b'\\') => Text::Escaped,
+            (Text::Escaped, _) => Text::Inside,
+            (text, _) => text,
+        };
+    }
+    depth
 }
 
 /// Returns a line without its end.
@@ -308,6 +389,19 @@ mod tests {
             ("a\n123456789\n", vec!["a"], bad),
             ("a\n123456789\r\nb", vec!["a"], bad),
             ("a\n1234567890123456789", vec!["a"], bad),
+            // JSON over several lines.
+            ("{\n 1\n}\na", vec!["{\n 1\n}", "a"], None),
+            ("{\r\n}\r\na\n", vec!["{\r\n}", "a"], None),
+            ("[{\n},\n{}]", vec!["[{\n},", "{}]"], None),
+            ("[{\n},{\n}]", vec![], bad),
+            ("[1,\n2]\n", vec!["[1,", "2]"], None),
+            ("[1,\n 2]\n", vec!["[1,\n 2]"], None),
+            ("{\n \"}\"}\n", vec!["{\n \"}\"}"], None),
+            ("{\nab\n}\n", vec!["{", "ab", "}"], None),
+            ("{\n", vec!["{"], None),
+            ("{\n\n \n}", vec!["{\n\n \n}"], None),
+            ("{a\n b\n}", vec!["{a", " b", "}"], None),
+            ("{\n 12345\n}", vec![], bad),
         ] {
             let (found, code) = cut(Splitter::lines(8), body.as_bytes(), &[]);
             assert_eq!((texts(&found), code), (expected, error), "{body:?}");
