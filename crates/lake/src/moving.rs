@@ -19,6 +19,9 @@ pub struct Moved {
     pub damaged: Vec<(u64, BatchError)>,
 }
 
+/// The rows from which on no more batches are moved together: about half a KiB each, apart from their texts.
+const MOST_ROWS: usize = 400_000;
+
 /// Makes the rows of batches.
 pub trait Rows {
     /// Adds the rows of a batch.
@@ -66,14 +69,21 @@ pub async fn move_batches(
     while moved.last < newest {
         let batches = reader.after(moved.last, most_bytes)?;
         // Batches that are set aside have numbers, too.
-        let Some(number) = batches.last().map(|batch| batch.number) else { break };
+        let Some(mut number) = batches.last().map(|batch| batch.number) else { break };
         let (mut rows, mut damaged) = (Vec::new(), Vec::new());
+        let mut count = 0;
         for batch in &batches {
+            // Texts may give many more rows than they are.
+            if count >= MOST_ROWS {
+                break;
+            }
+            number = batch.number;
             let mut builder = RowsBuilder::with_capacity(batch.batch.events);
             match rows_of.add(batch, &mut builder) {
                 Ok(()) => {
                     moved.batches += 1;
                     moved.events += builder.len() as u64;
+                    count += builder.len();
                     rows.push(builder.finish());
                 }
                 Err(error) => damaged.push((batch.number, error)),

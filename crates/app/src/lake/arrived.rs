@@ -1,5 +1,6 @@
 //! Makes rows of events that have arrived: the fields by which searches pick events get columns.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Cursor;
@@ -9,8 +10,8 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::Float64Type;
 use datafusion::arrow::error::ArrowError;
 use spilltrail_decode::{
-    Arrived, Damage, DecodeOptions, Decoder, Format, Input, LeadReader, Leads, Origin, RawRecord,
-    Rows,
+    Arrived, Damage, DamageKind, DecodeOptions, Decoder, Format, Input, LeadReader, Leads, Origin,
+    RawRecord, Rows,
 };
 use spilltrail_event::{Field, Kind, Predicate, ScanRequest, fields, stored};
 use spilltrail_lake::{
@@ -31,6 +32,13 @@ const OBJECT: &str = "json";
 /// The sourcetype of such a text, unless its sender names another one.
 pub(crate) const TEXT_SOURCETYPE: &str = "httpevent";
 
+/// The most rows that the texts of a batch give that hold events; texts beyond are kept as they are. CloudTrail's
+/// events are longer than so many in a batch could be.
+const MOST_FOUND: usize = 250_000;
+
+/// A name that each event of CloudTrail has, and few other texts.
+const OF_CLOUDTRAIL: &str = "\"eventSource\"";
+
 /// The most arrivals that one move tells of; batches beyond share the last one of their index.
 const MOST_ARRIVALS: usize = 256;
 
@@ -41,7 +49,7 @@ pub(crate) struct MovedRows {
     partly: Option<Partly>,
 }
 
-/// Texts that were sent, and have records that cannot be read among others.
+/// Texts that were sent, and cannot be read, or only in part.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Partly {
     texts: u64,
@@ -52,15 +60,15 @@ pub(crate) struct Partly {
 impl fmt::Display for Partly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { texts, first } = self;
-        let (have, are) = if *texts == 1 {
+        let (texts_have, are) = if *texts == 1 {
             ("text that was sent has", "is")
         } else {
             ("texts that were sent have", "are")
         };
         write!(
             f,
-            "{texts} {have} records that cannot be read, and {are} kept as a whole beside the \
-             others: {first}"
+            "{texts} {texts_have} records that cannot be read, and {are} kept as a whole beside the others; no \
+             detection finds such records: {first}"
         )
     }
 }
@@ -251,6 +259,24 @@ fn is_a_line(text: &str) -> bool {
     is_written && !text.bytes().any(holds) && !text.as_bytes().windows(3).any(has_percent)
 }
 
+/// What is wrong with a text that has the names of CloudTrail's events, and none of these.
+fn no_event() -> Damage {
+    Damage {
+        offset: 0,
+        kind: DamageKind::InvalidJson,
+        message: "it looks like a part of an event of CloudTrail, and is no JSON".to_owned(),
+    }
+}
+
+/// What is wrong with a text behind too many rows.
+fn too_many() -> Damage {
+    Damage {
+        offset: 0,
+        kind: DamageKind::RecordTooLarge,
+        message: format!("what was sent together has more than {MOST_FOUND} records"),
+    }
+}
+
 impl<'e> Found<'e> {
     fn of(events: &'e Events, of_batch: &LakeOrigin) -> Result<Self, BatchError> {
         let format = match of_batch.format.as_str() {
@@ -274,15 +300,23 @@ impl<'e> Found<'e> {
             ..Origin::new("")
         };
         let mut found: Vec<Result<RecordBatch, ArrowError>> = Vec::new();
-        // It never breaks, so that the results of decoding can be ignored.
+        let count = Cell::new(0);
+        // It breaks only among what texts hold that nobody has looked at, and there the count says so.
         let mut keep = |_: usize, rows: Rows| {
-            found.push(rows.into_batch());
-            ControlFlow::Continue(())
+            let rows = rows.into_batch();
+            count.set(count.get() + rows.as_ref().map_or(0, RecordBatch::num_rows));
+            found.push(rows);
+            if count.get() > MOST_FOUND {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let may_be_quick = matches!(format, None | Some(Format::CloudTrail));
         let mut reader = LeadReader::new(of_batch.sourcetype.as_deref());
         let (mut quick, mut arrived) = (Vec::new(), Vec::new());
         let mut damaged = BTreeMap::new();
+        let may_be_event = |raw: &[u8]| String::from_utf8_lossy(raw).contains(OF_CLOUDTRAIL);
         events.each(|event| {
             let number = quick.len();
             let text = std::str::from_utf8(event.raw);
@@ -302,16 +336,35 @@ impl<'e> Found<'e> {
                     arrived.push(Arrived::Events);
                 }
                 (Some(_), Err(_)) => arrived.push(Arrived::Events),
-                (None, Ok(text)) if is_a_line(text) => arrived.push(Arrived::Text),
+                (None, Ok(text)) if is_a_line(text) => {
+                    arrived.push(Arrived::Text);
+                    if may_be_event(event.raw) {
+                        damaged.insert(number, no_event());
+                    }
+                }
+                (None, _) if count.get() > MOST_FOUND => {
+                    arrived.push(Arrived::Text);
+                    damaged.insert(number, too_many());
+                }
                 (None, _) => {
                     let text = Input::Seekable(Box::new(Cursor::new(event.raw.to_vec())));
                     let report = decoder.decode(text, &origin, &mut keep);
+                    if count.get() > MOST_FOUND {
+                        arrived.push(Arrived::Text);
+                        damaged.insert(number, too_many());
+                        return;
+                    }
                     let is = Arrived::of(event.raw, &report);
                     arrived.push(is);
                     // Others are kept as a whole in any case.
                     let damage = report.damages.into_iter().next();
-                    damaged
-                        .extend(damage.filter(|_| is == Arrived::Events).map(|one| (number, one)));
+                    let damage = match (is, damage) {
+                        (Arrived::Events, damage) => damage,
+                        (_, Some(damage)) => Some(damage).filter(|_| may_be_event(event.raw)),
+                        (Arrived::Object, None) => None,
+                        (Arrived::Text, None) => may_be_event(event.raw).then(no_event),
+                    };
+                    damaged.extend(damage.map(|damage| (number, damage)));
                 }
             }
         })?;
@@ -414,6 +467,64 @@ mod tests {
         assert_eq!((times.value(0), times.value(1)), (5, 5));
         assert_eq!(times.value(2), 1_000_000_000_000_000);
         assert!(times.is_null(3));
+    }
+
+    /// What a batch with these texts gives: the format of each row with its text, and what is told of it.
+    fn arrived(texts: &[&str]) -> (Vec<(String, String)>, Option<String>) {
+        let origin = LakeOrigin { index: "main".into(), ..LakeOrigin::default() };
+        let mut builder = BatchBuilder::new(origin);
+        for text in texts {
+            builder.push(Event { raw: text.as_bytes(), time: None, fields: None }).unwrap();
+        }
+        let (batch, mut rows) = (builder.finish().unwrap(), RowsBuilder::new());
+        let mut moved = MovedRows::default();
+        moved.add(&StoredBatch { number: 1, received: 7, batch }, &mut rows).unwrap();
+        let rows = rows.finish();
+        let column = |name: &str| rows.column_by_name(name).unwrap().clone();
+        let (formats, raws) = (column(stored::FORMAT), column(stored::RAW));
+        let of = |row| {
+            let text = raws.as_string_view().value(row);
+            (formats.as_string_view().value(row).to_owned(), text.to_owned())
+        };
+        let found = (0..rows.num_rows()).map(of).collect();
+        (found, moved.take_partly().map(|partly| partly.to_string()))
+    }
+
+    /// What looks like CloudTrail's and cannot be read is told: no detection finds it.
+    #[test]
+    fn texts_that_may_have_been_events_are_told() {
+        let whole =
+            r#"{"eventVersion":"1.1","eventSource":"s3.amazonaws.com","eventName":"A","x":"y"}"#;
+        let deep = whole.replace("\"y\"", &("[".repeat(300) + &"]".repeat(300)));
+        for (text, is_told) in [
+            (whole, false),
+            (&whole[..60], true),
+            (&*whole.replace('y', "\t"), true),
+            (&*whole.replace("\"y\"", "NaN"), true),
+            (&*deep, true),
+            ("  \"eventSource\": \"s3.amazonaws.com\",", true),
+            (&*format!("<5>Nov 30 host app: {}", &whole[..60]), true),
+            (r#"{"a":"#, false),
+            ("eventSource is a name", false),
+            (r#"{"message":"the \"eventSource\" is missing"}"#, false),
+        ] {
+            let (found, told) = arrived(&[text]);
+            assert_eq!(told.is_some(), is_told, "{text}: {found:?} {told:?}");
+            assert_eq!(found.len(), 1, "{text}");
+            assert_eq!(found[0].1, text);
+        }
+    }
+
+    /// Some bytes of a text may be a row of half a kilobyte.
+    #[test]
+    fn texts_with_very_many_records_are_kept_as_they_are() {
+        let record = r#"{"a":1}"#;
+        let many = format!("[{}]", vec![record; MOST_FOUND + 10_000].join(","));
+        let (found, told) = arrived(&[record, &many, record]);
+        let told = told.unwrap();
+        assert!(told.contains("2 texts") && told.contains("more than 250000 records"), "{told}");
+        let lengths: Vec<_> = found.iter().map(|(_, text)| text.len()).collect();
+        assert_eq!(lengths, [record.len(), many.len(), record.len()]);
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub struct WalSize {
 /// What a batch takes in memory beside its events.
 const BYTES_OF_BATCH: u64 = 4096;
 
+/// What the row of an event costs beside its text.
+const BYTES_OF_EVENT: u64 = 512;
+
 /// A reader of the log. There may be any number of them.
 #[derive(Debug)]
 pub struct WalReader {
@@ -111,7 +114,8 @@ impl WalReader {
     }
 
     /// Returns the batches after a number, in order: as many as have `most_bytes` together before
-    /// compression, each with 4 KiB for itself, but at least one if there is one.
+    /// compression, each with 4 KiB for itself and half a KiB for each event, but at least one if there is
+    /// one.
     ///
     /// # Errors
     /// Fails if the file cannot be read. Batches before the one that cannot be read come by themselves.
@@ -133,7 +137,9 @@ impl WalReader {
                     Err(_) if !found.is_empty() => break,
                     Err(error) => return Err(error),
                 };
-                bytes = bytes.saturating_add(stored.batch.bytes).saturating_add(BYTES_OF_BATCH);
+                let of_events = stored.batch.events.saturating_mul(BYTES_OF_EVENT);
+                let of_batch = stored.batch.bytes.saturating_add(of_events);
+                bytes = bytes.saturating_add(of_batch).saturating_add(BYTES_OF_BATCH);
                 if bytes > most_bytes && !found.is_empty() {
                     break;
                 }
