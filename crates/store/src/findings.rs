@@ -41,6 +41,7 @@ pub(crate) fn replace(
         }
     }
     let before = before(transaction, run)?;
+    let told = told(transaction, run)?;
     let hashes = before.iter().map(|(id, before)| (id.clone(), before.hash.clone())).collect();
     let changes = changes(&hashes, &after);
     let shown = |id: &str| {
@@ -67,12 +68,12 @@ pub(crate) fn replace(
         };
         let is = Some(finding).filter(|finding| finding.suppressed_by.is_none());
         outbox::tell(transaction, run, &finding.id, shown(&finding.id), is)?;
-        put(transaction, run, finding, state)?;
+        put(transaction, run, told, finding, state)?;
         set_head(transaction, &finding.id)?;
     }
     for id in &changes.withdrawn {
         outbox::tell(transaction, run, id, shown(id), None)?;
-        withdraw(transaction, run, id)?;
+        withdraw(transaction, run, told, id)?;
         set_head(transaction, id)?;
     }
     Ok(changes)
@@ -160,16 +161,27 @@ fn before(
 }
 
 /// Returns when the findings of an attempt are told, as Splunk's index time: the nominal time of the run,
-/// so that a run that catches up tells them in time; for a run that ran again because events were late,
-/// when it did, so that searches see them which have looked at the nominal time already.
-fn told(run: &RunRecord) -> Moment {
-    if run.status == Status::Late { run.started } else { run.nominal }
+/// so that a run that catches up tells them in time. If a search over findings has looked at that time
+/// already, it is the end of what it looked at, so that the next one sees them; for a run that ran again
+/// because events were late, it is when it did.
+fn told(transaction: &Transaction<'_>, run: &RunRecord) -> Result<Moment, StoreError> {
+    if run.status == Status::Late {
+        return Ok(run.started);
+    }
+    // None looks at what is after its nominal time.
+    let sql = "SELECT max(covers_to) FROM runs
+               WHERE nominal > ?1 AND status IN ('done', 'late')
+                   AND (indexes LIKE '%\"risk\"%' OR indexes LIKE '%\"notable\"%')";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let looked_at: Option<i64> = statement.query_row([run.nominal.0], |row| row.get(0))?;
+    Ok(looked_at.map_or(run.nominal, |end| run.nominal.max(Moment(end))))
 }
 
 /// Stores the row of a finding, and what it adds to risk.
 fn put(
     transaction: &Transaction<'_>,
     run: &RunRecord,
+    told: Moment,
     finding: &FindingRecord,
     state: FindingState,
 ) -> Result<(), StoreError> {
@@ -191,7 +203,7 @@ fn put(
         run.nominal.0,
         finding.id,
         run.attempt,
-        told(run).0,
+        told.0,
         state.name(),
         finding.name,
         finding.title,
@@ -210,10 +222,15 @@ fn put(
     risk::replace(transaction, number, run, finding)
 }
 
-fn withdraw(transaction: &Transaction<'_>, run: &RunRecord, id: &str) -> Result<(), StoreError> {
+fn withdraw(
+    transaction: &Transaction<'_>,
+    run: &RunRecord,
+    told: Moment,
+    id: &str,
+) -> Result<(), StoreError> {
     let sql = "UPDATE findings SET state = 'withdrawn', attempt = ?4, told = ?5
                WHERE detection = ?1 AND nominal = ?2 AND id = ?3";
-    let identity = params![run.schedule, run.nominal.0, id, run.attempt, told(run).0];
+    let identity = params![run.schedule, run.nominal.0, id, run.attempt, told.0];
     transaction.prepare_cached(sql)?.execute(identity)?;
     Ok(())
 }

@@ -15,6 +15,7 @@ mod details;
 mod error;
 mod findings;
 mod form;
+mod growth;
 mod ledger;
 mod list;
 mod lock;

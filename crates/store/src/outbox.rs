@@ -17,6 +17,7 @@ use spilltrail_schedule::{Interval, Moment};
 use crate::counted::{MAY_COUNT, OF_RUN};
 use crate::error::StoreError;
 use crate::findings;
+use crate::growth::adds_nothing;
 use crate::ledger;
 use crate::reader::{StoreReader, parsed};
 use crate::records::{FindingRecord, FindingState, RunRecord};
@@ -45,10 +46,10 @@ pub struct OutboxEntry {
     pub nominal: Moment,
     /// The id of the finding.
     pub id: String,
-    /// What is to be told: that a content is there, that it is there in place of another one of the same
-    /// run, or that it is no longer there.
+    /// What is to be told: that a finding is there, that it has another content than the same run had, or
+    /// than another run over an overlapping interval has, or that a content is no longer there.
     pub state: FindingState,
-    /// The hash of the content that is no longer there, if the state is not `new`.
+    /// The hash of the content that is no longer there, if one is not.
     pub replaced: Option<String>,
     /// When the run started that says so.
     pub time: Moment,
@@ -118,7 +119,12 @@ pub(crate) fn end(connection: &Connection) -> Result<u64, StoreError> {
 
 /// Returns how many entries with numbers after `seq` there are, by their states.
 pub(crate) fn told_since(connection: &Connection, seq: u64) -> Result<Told, StoreError> {
-    let sql = "SELECT state, count(*) FROM outbox WHERE seq > ?1 GROUP BY state";
+    // A content that another one of the finding stands for is not withdrawn from anybody.
+    let sql = "SELECT state, count(*) FROM outbox
+               WHERE seq > ?1 AND NOT (state = 'withdrawn' AND EXISTS (
+                   SELECT 1 FROM findings WHERE findings.id = outbox.id
+                       AND findings.state <> 'withdrawn' AND findings.suppressed_by IS NULL))
+               GROUP BY state";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([seq])?;
     let mut told = Told::default();
@@ -158,7 +164,11 @@ pub(crate) fn tell(
         _ => None,
     };
     let (state, finding) = match (gained, lost) {
-        (Some(finding), None) => (FindingState::New, ledger::json(finding)?),
+        (Some(finding), None) => {
+            let is_known = was.is_some() || is_known(transaction, run, id)?;
+            let state = if is_known { FindingState::Changed } else { FindingState::New };
+            (state, ledger::json(finding)?)
+        }
         (Some(finding), Some(_)) => (FindingState::Changed, ledger::json(finding)?),
         (None, Some(_)) => {
             let before = findings::of_run(transaction, run, id)?;
@@ -177,11 +187,10 @@ pub(crate) fn tell(
         run.started.0,
         finding,
     ])?;
-    let is_again = match (state, gained) {
-        (FindingState::New, Some(finding)) => !was_seen(transaction, run, finding)?,
-        (state, _) => state == FindingState::Changed,
-    };
-    if is_again {
+    let Some(finding) = gained else { return Ok(()) };
+    if triage::is_over(transaction, id)?
+        && (lost.is_some() || !was_seen(transaction, run, finding)?)
+    {
         triage::reopen(transaction, run, id)?;
     }
     Ok(())
@@ -209,15 +218,27 @@ fn is_elsewhere(
     Ok(statement.exists(params![id, hash, run.schedule, run.nominal.0, from, to])?)
 }
 
-/// Returns whether a run over an overlapping interval has seen events of a finding that are as late as its own:
-/// then nothing happened since.
+/// Returns whether another run over an overlapping interval has found an id, however it was.
+fn is_known(transaction: &Transaction<'_>, run: &RunRecord, id: &str) -> Result<bool, StoreError> {
+    let sql = format!(
+        "SELECT 1 FROM findings JOIN runs ON {OF_RUN}
+         WHERE findings.id = ?1 AND findings.detection = ?2 AND findings.nominal <> ?3 AND {MAY_COUNT}
+             AND runs.covers_from < ?5 AND runs.covers_to > ?4"
+    );
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let Interval { from, to } = run.interval;
+    Ok(statement.exists(params![id, run.schedule, run.nominal.0, from.0, to.0])?)
+}
+
+/// Returns whether a run over an overlapping interval has found all that a finding says: events as late as its
+/// own, and no less of them. Then nothing happened since, and nothing has come to light.
 fn was_seen(
     transaction: &Transaction<'_>,
     run: &RunRecord,
     finding: &FindingRecord,
 ) -> Result<bool, StoreError> {
     let sql = format!(
-        "SELECT 1 FROM findings JOIN runs ON {OF_RUN}
+        "SELECT findings.body FROM findings JOIN runs ON {OF_RUN}
          WHERE findings.id = ?1 AND findings.detection = ?2 AND findings.nominal <> ?3 AND {MAY_COUNT}
              AND runs.covers_from < ?5 AND runs.covers_to > ?4
              AND json_extract(findings.body, '$.last_seen') >= json_extract(?6, '$.last_seen')"
@@ -225,7 +246,14 @@ fn was_seen(
     let mut statement = transaction.prepare_cached(&sql)?;
     let (from, to) = (run.interval.from.0, run.interval.to.0);
     let nominal = run.nominal.0;
-    Ok(statement.exists(params![finding.id, run.schedule, nominal, from, to, finding.body])?)
+    let row = params![finding.id, run.schedule, nominal, from, to, finding.body];
+    let mut rows = statement.query(row)?;
+    while let Some(row) = rows.next()? {
+        if adds_nothing(&row.get::<_, String>(0)?, &finding.body) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Reads a row of [`COLUMNS`].

@@ -322,16 +322,18 @@ fn apply(
 /// Who a history names for what runs do.
 const RUNS: &str = "spilltrail";
 
-/// Opens a finding again that a run has found once more, if it is resolved or closed.
+/// Returns whether a finding is resolved or closed.
+pub(crate) fn is_over(transaction: &Transaction<'_>, id: &str) -> Result<bool, StoreError> {
+    Ok(of(transaction, id)?.0.status >= TriageStatus::Resolved)
+}
+
+/// Opens a finding again that is resolved or closed, and that a run has found once more.
 pub(crate) fn reopen(
     transaction: &Transaction<'_>,
     run: &RunRecord,
     id: &str,
 ) -> Result<(), StoreError> {
     let (before, _) = of(transaction, id)?;
-    if before.status < TriageStatus::Resolved {
-        return Ok(());
-    }
     let after = Triage { status: TriageStatus::New, ..before.clone() };
     let sql = "UPDATE triage SET status = ?2, changed = ?3 WHERE id = ?1";
     let changed = params![id, after.status.number(), run.started.0];

@@ -33,12 +33,12 @@ fn each_content_is_told_once() {
     };
     step(1, 1, &[finding("x", "1"), finding("y", "1")], &["1 x 1 new -", "1 y 1 new -"]);
     // The next run finds one of them again, and another content of the other.
-    step(2, 1, &[finding("x", "1"), finding("y", "2")], &["2 y 2 new -"]);
+    step(2, 1, &[finding("x", "1"), finding("y", "2")], &["2 y 2 changed -"]);
     // Nothing is gained or lost as long as one of both runs has it.
     step(1, 2, &[finding("y", "2")], &["1 y 1 withdrawn 1"]);
     step(2, 2, &[finding("x", "2"), finding("y", "2")], &["2 x 2 changed 1"]);
     step(2, 3, &[finding("x", "2")], &[]);
-    step(1, 3, &[finding("y", "2"), finding("x", "3")], &["1 x 3 new -"]);
+    step(1, 3, &[finding("y", "2"), finding("x", "3")], &["1 x 3 changed -"]);
     step(2, 4, &[finding("x", "3")], &["2 x 2 withdrawn 2"]);
     // What is hidden is not told, and no longer there for others.
     step(3, 1, &[hidden("z", "1")], &[]);
@@ -73,6 +73,48 @@ fn what_another_interval_has_is_told_again() {
     assert_eq!(told, [1, 2, 4]);
     // Days are told with what may count at most.
     assert_eq!(store.reader().counted_days().unwrap(), [(Moment(0), 4)]);
+}
+
+/// What a search over findings has looked at already is told where the next one looks.
+#[test]
+fn risk_is_told_where_somebody_still_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    store.set_schedule(&super::schedule("b", true), None, Moment(0)).unwrap();
+    let mut looked = |nominal: i64, to: i64, index: &str| {
+        let interval = Interval { from: Moment(0), to: Moment(to) };
+        let (schedule, indexes) = ("b".to_owned(), vec![index.to_owned()]);
+        let run = RunRecord { schedule, interval, indexes, ..run(nominal, 1, Status::Done) };
+        let outcome = Outcome { run: &run, findings: &[], throttle: None, hits: &[] };
+        store.finish_run(&outcome).unwrap();
+    };
+    looked(3600, 3600, "risk");
+    looked(7200, 7000, "risk");
+    looked(9000, 9000, "main");
+    finish(&mut store, 3600, 1, &[finding("x", "1")]);
+    finish(&mut store, 7200, 1, &[finding("y", "1")]);
+    let counted = super::counted(store.reader(), 0, 20_000);
+    let told: Vec<i64> = counted.iter().map(|one| one.told.0).collect();
+    assert_eq!(told, [7000, 7200]);
+}
+
+/// How many findings a run took back is what people hear: another run may still have them.
+#[test]
+fn what_another_run_has_is_not_counted_as_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    let mut finish = |nominal: i64, attempt, found: &[FindingRecord]| {
+        let run = run(nominal, attempt, Status::Done);
+        let outcome = Outcome { run: &run, findings: found, throttle: None, hits: &[] };
+        match store.finish_run(&outcome).unwrap() {
+            Finished::Stored { told, .. } => (told.new, told.changed, told.withdrawn),
+            Finished::Already => panic!("it is another attempt"),
+        }
+    };
+    assert_eq!(finish(3600, 1, &[finding("x", "1")]), (1, 0, 0));
+    assert_eq!(finish(7200, 1, &[finding("x", "2")]), (0, 1, 0));
+    assert_eq!(finish(3600, 2, &[]), (0, 0, 0));
+    assert_eq!(finish(7200, 2, &[]), (0, 0, 1));
 }
 
 #[test]
@@ -123,7 +165,7 @@ fn what_any_run_still_has_is_not_withdrawn() {
         (first, &[], &[]),
         // It has happened once more, and is there as long as one of both is.
         (apart, &one, &["40 x 1 new -"]),
-        (third, &other, &["20 x 2 new -"]),
+        (third, &other, &["20 x 2 changed -"]),
         (apart, &other, &["40 x 2 changed 1"]),
         (third, &[], &[]),
         (apart, &[], &["40 x 2 withdrawn 2"]),

@@ -208,20 +208,24 @@ fn what_is_left_of_a_finding_is_not_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(&folder);
     let mut desk = Desk::open(&file(&folder)).unwrap();
-    let seen = |hash: &str, last: i64| FindingRecord {
-        body: format!("{{\"last_seen\":{last}}}"),
+    let seen = |hash: &str, count: u64, last: i64| FindingRecord {
+        body: format!(r#"{{"first_seen":1000,"last_seen":{last},"result":{{"count":{count}}}}}"#),
         ..finding("x", hash)
     };
     let state = |store: &Store| {
         let counted = crate::tests::counted(store.reader(), 0, i64::MAX).len();
         (listed(store.reader(), "x").triage.status.name(), counted)
     };
-    finish(&mut store, 3600, 1, &[seen("two events", 3000)]);
+    finish(&mut store, 3600, 1, &[seen("two events", 2, 3000)]);
     let close = Change { status: Some(TriageStatus::Closed), ..Change::default() };
     desk.change(&["x"], &close, "ann", Moment(1)).unwrap();
-    finish(&mut store, 7200, 1, &[seen("one event", 3000)]);
+    finish(&mut store, 7200, 1, &[seen("one event", 1, 3000)]);
     assert_eq!(state(&store), ("closed", 1));
-    finish(&mut store, 10_800, 1, &[seen("another event", 9000)]);
+    // Events that arrive late are no later, but more.
+    finish(&mut store, 7200, 2, &[seen("five events", 5, 3000)]);
+    assert_eq!(state(&store), ("new", 1));
+    desk.change(&["x"], &close, "ann", Moment(1)).unwrap();
+    finish(&mut store, 10_800, 1, &[seen("another event", 1, 9000)]);
     assert_eq!(state(&store), ("new", 2));
 }
 
