@@ -1,6 +1,6 @@
 //! When the events happened that came into the table.
 
-/// The most arrivals that the log keeps; the oldest leave first.
+/// The most arrivals that the log keeps; those before them are one of each index.
 pub(crate) const MOST_ARRIVALS: u64 = 100_000;
 
 /// Events of one index that came into the table together, and when they happened.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use spilltrail_schedule::{Changes, Missed, Moment, Reason, ThrottleState};
 
 use crate::allow;
@@ -192,6 +192,22 @@ impl Store {
         ledger::close_seam(&transaction, &missed.schedule, missed.last)?;
         ledger::move_on(&transaction, &missed.schedule, missed.last)?;
         Ok(transaction.commit()?)
+    }
+
+    /// Takes a schedule back that is ahead of the clock: to its last nominal time up to `now`, or to `now` if
+    /// there was none. Returns where it is then. What has run for a later time stays in the ledger.
+    ///
+    /// # Errors
+    /// Fails if there is no such schedule, or if the file cannot be written.
+    pub fn take_back(&mut self, schedule: &str, now: Moment) -> Result<Moment, StoreError> {
+        let sql = "UPDATE schedules SET done = coalesce(
+                       (SELECT max(nominal) FROM runs
+                        WHERE schedule = ?1 AND nominal <= ?2 AND status <> 'failed'), ?2)
+                   WHERE id = ?1 RETURNING done";
+        let mut statement = self.reader.connection.prepare_cached(sql)?;
+        let done: Option<i64> =
+            statement.query_row((schedule, now.0), |row| row.get(0)).optional()?;
+        done.map(Moment).ok_or_else(|| StoreError::NoSchedule { id: schedule.to_owned() })
     }
 
     /// Begins a transaction that writes. It waits for those of other processes first, because one that

@@ -50,7 +50,7 @@ const LONGEST_PARTLY: Duration = Duration::from_hours(6);
 pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {
     let mut trouble = Trouble::new(runner.sink.clone(), "inputs", &input.name);
     let mut partly = Partly::default();
-    let (mut told, mut told_old) = (Vec::new(), false);
+    let (mut told, mut told_old, mut skipped) = (Vec::new(), false, Skipped::default());
     loop {
         match look(&runner, &input, &partly.left(Instant::now())).await {
             Err(AppError::Cancelled(_)) => return,
@@ -67,6 +67,10 @@ pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {
                 told_old |= !old.is_empty();
                 for old in old {
                     let what = format!("{}: {old}; `days` looks farther back", input.name);
+                    runner.sink.event(ServeEvent::Warning { part: "inputs", what: &what });
+                }
+                if let Some(what) = skipped.see(&done.unread) {
+                    let what = format!("{}: {what}", input.name);
                     runner.sink.event(ServeEvent::Warning { part: "inputs", what: &what });
                 }
                 let damaged =
@@ -86,6 +90,32 @@ pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {
             () = runner.cancel.cancelled() => return,
             () = tokio::time::sleep(input.every) => {}
         }
+    }
+}
+
+/// What was skipped because it has no event, so that it is told when there is more of it.
+#[derive(Debug, Default)]
+struct Skipped(usize);
+
+impl Skipped {
+    /// Returns what to tell of a look, if more was skipped than ever before.
+    fn see(&mut self, unread: &[Unread]) -> Option<String> {
+        let is_skipped = |unread: &&Unread| {
+            use UnreadKind::{Foreign, ForeignEntries, NoEvents, NoLog, UntimedRows};
+            matches!(unread.kind, Foreign | ForeignEntries | NoEvents | NoLog | UntimedRows)
+        };
+        let skipped: Vec<&Unread> = unread.iter().filter(is_skipped).collect();
+        let more = |unread: &&Unread| 1 + usize::try_from(unread.more).unwrap_or(usize::MAX);
+        let count = skipped.iter().map(more).fold(0, usize::saturating_add);
+        if count <= self.0 {
+            return None;
+        }
+        self.0 = count;
+        let first = reason(skipped.first()?);
+        Some(match count {
+            1 => first,
+            count => format!("{first}; and {} more have no event", count - 1),
+        })
     }
 }
 
@@ -166,6 +196,29 @@ pub(super) async fn look(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_skipped_is_told_when_there_is_more_of_it() {
+        let unread = |kind, name: &str, more| Unread {
+            name: name.to_owned(),
+            kind,
+            reasons: vec!["holds no JSON".to_owned()],
+            more,
+        };
+        let log = unread(UnreadKind::Foreign, "a.log", 0);
+        let many = unread(UnreadKind::NoLog, "b.log", 6);
+        let whole = unread(UnreadKind::Copies, "c.json", 0);
+        let mut skipped = Skipped::default();
+        assert_eq!(skipped.see(&[whole]), None);
+        assert_eq!(
+            skipped.see(std::slice::from_ref(&log)).as_deref(),
+            Some("a.log: holds no JSON")
+        );
+        assert_eq!(skipped.see(std::slice::from_ref(&log)), None);
+        assert_eq!(skipped.see(&[]), None);
+        let told = skipped.see(&[log, many]).unwrap();
+        assert_eq!(told, "a.log: holds no JSON; and 7 more have no event");
+    }
 
     #[test]
     fn a_damaged_file_is_read_again_ever_more_rarely_or_when_it_changes() {

@@ -31,6 +31,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use spilltrail_deliver::{Clients, Limits as ClientLimits};
@@ -73,6 +74,9 @@ const FINDINGS_EVERY: Duration = Duration::from_hours(6);
 
 /// The most files of content that are told to be wrong.
 const MOST_PROBLEMS: usize = 20;
+
+/// How long is waited until a part begins again that ended because of a bug.
+const AFTER_BUG: Duration = Duration::from_mins(1);
 
 /// How long is waited after what was done could not be recorded, in seconds.
 const AFTER_FAILURE: i64 = 5;
@@ -153,26 +157,63 @@ impl Server {
         };
         let mover = mover.start().map_err(|error| AppError::Engine(error.to_string()))?;
         let clients = Clients::new(|name| std::env::var(name).ok(), ClientLimits::default());
-        let clients = clients.map_err(|error| AppError::Engine(error.to_string()))?;
+        let clients = Arc::new(clients.map_err(|error| AppError::Engine(error.to_string()))?);
         let mut tasks = JoinSet::new();
-        tasks.spawn(Outputs { runner: runner.clone(), clients }.run());
-        for input in &runner.options.inputs {
-            match &input.queue {
+        let of = runner.clone();
+        let outputs = move || Outputs { runner: of.clone(), clients: clients.clone() }.run();
+        tasks.spawn(keep_up(runner.clone(), "outputs", String::new(), outputs));
+        for input in runner.options.inputs.clone() {
+            let (of, name) = (runner.clone(), input.name.clone());
+            match input.queue.clone() {
                 Some(url) => {
-                    let (input, url) = (input.clone(), url.clone());
-                    tasks.spawn(queued::follow(runner.clone(), input, url));
+                    let follow = move || queued::follow(of.clone(), input.clone(), url.clone());
+                    tasks.spawn(keep_up(runner.clone(), "inputs", name, follow));
                 }
                 None => {
-                    tasks.spawn(inputs::follow(runner.clone(), input.clone()));
+                    let follow = move || inputs::follow(of.clone(), input.clone());
+                    tasks.spawn(keep_up(runner.clone(), "inputs", name, follow));
                 }
             }
         }
-        let outcome = schedule(&runner, loaded, &content).await;
+        let outcome = schedule(&runner, loaded, &content, &mover).await;
         runner.cancel.cancel();
         while tasks.join_next().await.is_some() {}
         let joined = crate::error::blocking(move || mover.join()).await?;
         joined.map_err(|_| AppError::Bug("the thread that moves events has ended".to_owned()))?;
         outcome
+    }
+}
+
+/// Keeps a part of the server at work until the server stops: if it ends before, which is a bug, that is told,
+/// and it begins again after a while.
+async fn keep_up<F: Future<Output = ()> + Send + 'static>(
+    runner: Arc<Runner>,
+    part: &'static str,
+    name: String,
+    work: impl Fn() -> F,
+) {
+    let mut trouble = Trouble::new(runner.sink.clone(), part, &name);
+    loop {
+        let mut task = tokio::spawn(work());
+        let ended = tokio::select! {
+            ended = &mut task => ended,
+            () = tokio::time::sleep(AFTER_BUG) => {
+                trouble.works();
+                task.await
+            }
+        };
+        if runner.cancel.is_cancelled() {
+            return;
+        }
+        let reason = match ended {
+            Ok(()) => "it has ended".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        trouble.failed(&format!("{reason}, which is a bug; it begins again in a minute"));
+        tokio::select! {
+            () = runner.cancel.cancelled() => return,
+            () = tokio::time::sleep(AFTER_BUG) => {}
+        }
     }
 }
 
@@ -189,14 +230,20 @@ async fn schedule(
     runner: &Arc<Runner>,
     loaded: Loaded,
     content: &CurrentContent,
+    mover: &JoinHandle<()>,
 ) -> Result<(), AppError> {
     let mut files = files_of(runner).await?;
     let (mut looked_at, mut kept_at) = (Instant::now(), Instant::now());
     let mut scheduler = Scheduler::new(runner.clone(), loaded, now()).await?;
     let trouble = |part| Trouble::new(runner.sink.clone(), part, "");
     let (mut of_runs, mut of_content) = (trouble("scheduler"), trouble("content"));
-    let mut of_findings = trouble("store");
+    let (mut of_findings, mut of_mover) = (trouble("store"), trouble("lake"));
     loop {
+        if mover.is_finished() && !runner.cancel.is_cancelled() {
+            let reason = "the thread that moves events to the table has ended, which is a bug; events are \
+                          taken and found, and the log of arriving events grows until the server starts anew";
+            of_mover.failed(&reason);
+        }
         let next = match scheduler.tick(now()).await {
             Err(AppError::Cancelled(_)) => return Ok(()),
             outcome => of_runs.of(outcome).unwrap_or_else(|| now().plus(AFTER_FAILURE)),

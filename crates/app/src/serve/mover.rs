@@ -29,6 +29,10 @@ const TIDY_EVERY: Duration = Duration::from_mins(5);
 /// How long a server works before it drops anything. The clock of a machine that has just started may be
 /// wrong, and what is dropped by a wrong one does not come back.
 const BEFORE_DROPS: Duration = Duration::from_mins(10);
+/// How far the clock may have gone ahead of the time that has passed, before it is not trusted.
+const LEAP: Duration = Duration::from_hours(1);
+/// How long nothing is dropped after that, unless the clock goes back.
+const AFTER_LEAP: Duration = Duration::from_hours(24);
 /// How long files that stopped to count are kept, for searches that opened the table before.
 const KEPT: Duration = Duration::from_hours(2);
 /// How long is waited after a failure, at first and at most.
@@ -57,11 +61,20 @@ impl Mover {
     async fn run(mut self) {
         let mut rows = MovedRows::default();
         let started = Instant::now();
+        let mut clock = Clock::new(started, jiff::Timestamp::now().into());
         let (mut moved_at, mut tidied_at) = (started, None::<Instant>);
         let mut wait = FIRST_WAIT;
         let mut trouble = Trouble::new(self.sink.clone(), "lake", "");
         while self.pause(EVERY).await {
-            let may_drop = started.elapsed() >= BEFORE_DROPS;
+            if let Some(leap) = clock.see(Instant::now(), jiff::Timestamp::now().into()) {
+                let what = format!(
+                    "the clock went ahead by {} hours at once; no old events are dropped for a day, unless \
+                     it goes back",
+                    leap.as_secs() / 3600
+                );
+                self.sink.event(ServeEvent::Warning { part: "lake", what: &what });
+            }
+            let may_drop = started.elapsed() >= BEFORE_DROPS && clock.is_trusted(Instant::now());
             match self.step(&mut rows, &mut moved_at, &mut tidied_at, may_drop).await {
                 Ok(()) => {
                     trouble.works();
@@ -168,7 +181,67 @@ impl Mover {
     }
 }
 
+/// Looks after the clock of the machine: what is dropped by a wrong one does not come back.
+#[derive(Debug)]
+struct Clock {
+    /// The last time that both were looked at.
+    seen: (Instant, SystemTime),
+    /// When the clock went ahead last.
+    leaped: Option<Instant>,
+}
+
+impl Clock {
+    fn new(passed: Instant, shown: SystemTime) -> Self {
+        Self { seen: (passed, shown), leaped: None }
+    }
+
+    /// Compares the clock with the time that has passed. Returns how far it went ahead, if that is too far.
+    fn see(&mut self, passed: Instant, shown: SystemTime) -> Option<Duration> {
+        let (passed_before, shown_before) = std::mem::replace(&mut self.seen, (passed, shown));
+        let passed_since = passed.saturating_duration_since(passed_before);
+        match shown.duration_since(shown_before + passed_since) {
+            Ok(ahead) if ahead > LEAP => {
+                self.leaped = Some(passed);
+                Some(ahead)
+            }
+            Err(behind) if behind.duration() > LEAP => {
+                self.leaped = None;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn is_trusted(&self, passed: Instant) -> bool {
+        self.leaped.is_none_or(|at| passed.saturating_duration_since(at) >= AFTER_LEAP)
+    }
+}
+
 /// Returns the first day that is kept; `None` keeps all.
 fn first_kept(today: Date, days: Option<u32>) -> Option<Date> {
     today.checked_sub(jiff::Span::new().try_days(days?).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_goes_ahead_is_not_trusted_for_a_day() {
+        let (began, shown) = (Instant::now(), SystemTime::UNIX_EPOCH);
+        let hours = Duration::from_hours;
+        let mut clock = Clock::new(began, shown);
+        // Each look is an hour later; the clock shows what is given.
+        let mut look = |hour: u64, shown_hour: u64| {
+            let leap = clock.see(began + hours(hour), shown + hours(shown_hour));
+            (leap.map(|leap| leap.as_secs() / 3600), clock.is_trusted(began + hours(hour)))
+        };
+        assert_eq!(look(1, 1), (None, true));
+        assert_eq!(look(2, 9602), (Some(9600), false));
+        assert_eq!(look(3, 9603), (None, false));
+        assert_eq!(look(4, 4), (None, true));
+        assert_eq!(look(5, 9605), (Some(9600), false));
+        assert_eq!(look(28, 9628), (None, false));
+        assert_eq!(look(29, 9629), (None, true));
+    }
 }

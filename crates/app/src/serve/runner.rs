@@ -251,7 +251,11 @@ impl Runner {
 
     /// Tells once what events lack, which each run over them meets again.
     fn tell_left_out(&self, summary: &Summary) {
-        let left_out = summary.unread.iter().filter(|unread| unread.kind == UnreadKind::LeftOut);
+        let is_told_once = |unread: &&Unread| {
+            use UnreadKind::{LeftOut, Lookalikes, Untimed};
+            matches!(unread.kind, LeftOut | Lookalikes | Untimed)
+        };
+        let left_out = summary.unread.iter().filter(is_told_once);
         for reason in left_out.flat_map(|unread| &unread.reasons) {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             // How many there are differs from run to run.
@@ -470,9 +474,11 @@ impl Ended {
         let lacks = report.lacks.first().map(|lack| lack.message.clone());
         // That there is nothing of the time is told once, by the pass.
         // Rows of findings have the fields of the events that they are about.
-        // Events that lack some of their fields are there, and are mostly those of other detections.
+        // Events that lack some of their fields are there, and are mostly those of other detections. Events
+        // without a time are in no interval, today and ever after.
         let is_missing = |unread: &&Unread| {
-            !matches!(unread.kind, UnreadKind::Lookalikes | UnreadKind::LeftOut)
+            use UnreadKind::{LeftOut, Lookalikes, Untimed};
+            !matches!(unread.kind, Lookalikes | LeftOut | Untimed)
                 && unread.kind.code().is_some_and(|code| code != Code::NO_EVENTS)
         };
         let unread = summary.unread.iter().find(is_missing);
@@ -480,13 +486,14 @@ impl Ended {
             let why = unread.reasons.first().map_or("", String::as_str);
             format!("events are missing: {}: {why}", unread.name)
         });
-        // What they lack may be what made a finding: it stays.
-        let is_partial = unread.is_some()
-            || summary.has(UnreadKind::LeftOut)
-            || matches!(report.status, Outcome::CannotFire(_) | Outcome::NeedsSource(_));
         let found = report.findings + report.hidden;
         let uncounted = (report.rows > found && found >= MAX_FINDINGS as u64)
             .then(|| format!("of {} rows, the first {MAX_FINDINGS} are findings", report.rows));
+        // What was left out may be what made a finding: it stays.
+        let is_partial = unread.is_some()
+            || uncounted.is_some()
+            || summary.has(UnreadKind::LeftOut)
+            || matches!(report.status, Outcome::CannotFire(_) | Outcome::NeedsSource(_));
         let reason = reason.or(unread).or(lacks).or(uncounted);
         let findings = if status == Status::Done { findings } else { Vec::new() };
         Self { status, is_partial, reason, findings, cost }

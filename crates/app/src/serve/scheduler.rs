@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use spilltrail_lake::WalReader;
 use spilltrail_schedule::{
-    Again, Arrival, Covered, Interval, Late, Moment, Pass, Plan, Planned, Run, Schedule, late,
-    passes, plan, seam,
+    Again, Ahead, Arrival, Covered, Interval, Late, Moment, Pass, Plan, Planned, Run, Schedule,
+    late, passes, plan, seam,
 };
 use spilltrail_store::{ScheduleRecord, Store, StoredSchedule};
 
@@ -209,7 +209,10 @@ impl Scheduler {
     /// Fails if what was done cannot be recorded, or if the server is stopped.
     pub(super) async fn tick(&mut self, now: Moment) -> Result<Moment, AppError> {
         self.follow_overrides(now).await?;
-        let plan = self.plan(now).await?;
+        let mut plan = self.plan(now).await?;
+        if self.take_back(&plan, now).await? {
+            plan = self.plan(now).await?;
+        }
         for missed in &plan.missed {
             let recorded = missed.clone();
             self.runner.with_store(move |store| store.record_missed(&recorded)).await?;
@@ -356,6 +359,25 @@ impl Scheduler {
             let wait = FIRST_WAIT.saturating_mul(1 << times.min(10)).min(LONGEST_WAIT);
             self.failed.insert(id.clone(), (times.saturating_add(1), now.plus(wait)));
         }
+    }
+
+    /// Takes schedules back that are so far ahead of the clock that it must have been wrong when they ran, and
+    /// not a little fast: nobody would look at what happens until then. Returns true if there was one.
+    async fn take_back(&mut self, plan: &Plan, now: Moment) -> Result<bool, AppError> {
+        let look_back = self.runner.options.limits.look_back;
+        let far = plan.ahead.iter().filter(|ahead| ahead.done.since(now) > look_back);
+        let mut is_any = false;
+        for Ahead { schedule, done } in far {
+            let id = schedule.clone();
+            let to = self.runner.with_store(move |store| store.take_back(&id, now)).await?;
+            let what = format!(
+                "{} has run for {done} already, when the clock was wrong; it goes on after {to}",
+                self.name_of(schedule)
+            );
+            self.runner.sink.event(ServeEvent::Warning { part: "scheduler", what: &what });
+            is_any = true;
+        }
+        Ok(is_any)
     }
 
     /// Tells once of each schedule that waits for the clock, which was set back.

@@ -343,6 +343,35 @@ fn a_damaged_log_is_refused() {
     assert_eq!(found(&path, 0).len(), 3);
 }
 
+/// However many arrivals nobody has looked at, none is forgotten.
+#[test]
+fn very_many_arrivals_are_put_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wal.sqlite");
+    let wal = Wal::open(&path, WalOptions::default()).unwrap();
+    let arrival = |number: u64| Arrival {
+        number,
+        index: if number.is_multiple_of(2) { "a" } else { "b" }.to_owned(),
+        spans: vec![(number as i64, number as i64 + 1), (-9, -8)],
+    };
+    let note = |numbers: std::ops::Range<u64>| {
+        let noted = wal.note(numbers.map(arrival).collect()).unwrap();
+        noted.blocking_recv().unwrap().unwrap();
+        WalReader::open(&path).unwrap().arrivals_after(0).unwrap()
+    };
+    assert_eq!(note(1..100_001).len(), 100_000);
+    for (end, last) in [(100_005, 4), (100_009, 8)] {
+        let found = note(end - 4..end);
+        assert_eq!(found.len(), 100_002, "{end}");
+        let merged = |index: &str, end| Arrival {
+            number: last,
+            index: index.to_owned(),
+            spans: vec![(-9, end as i64)],
+        };
+        assert_eq!(found[..2], [merged("a", last + 1), merged("b", last)]);
+    }
+}
+
 #[test]
 fn what_cannot_wait_is_refused() {
     let folder = tempfile::tempdir().unwrap();

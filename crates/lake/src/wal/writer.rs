@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::oneshot;
 
 use super::{Arriving, Commit, Mark, Numbers, pending};
@@ -211,11 +211,32 @@ pub(super) fn note_in<'a>(
         let spans = serde_json::to_string(spans).expect("numbers can be written");
         insert.execute(params![number_of(number), index, spans])?;
     }
-    let mut expire = transaction.prepare_cached(
-        "DELETE FROM arrivals WHERE number <=
-             (SELECT number FROM arrivals ORDER BY number DESC LIMIT 1 OFFSET ?1)",
-    )?;
-    expire.execute([number_of(MOST_ARRIVALS)]).map(drop)
+    merge_oldest(transaction)
+}
+
+/// Makes one arrival of each index of those beyond [`MOST_ARRIVALS`], so that none is forgotten: it has the last
+/// of their numbers, and one span from the first of their times to the last.
+fn merge_oldest(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+    let sql = "SELECT number FROM arrivals ORDER BY number DESC LIMIT 1 OFFSET ?1";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let last = statement.query_row([number_of(MOST_ARRIVALS)], |row| row.get::<_, i64>(0));
+    let Some(last) = last.optional()? else { return Ok(()) };
+    let sql = "SELECT index_name, min(json_extract(span.value, '$[0]')),
+                      max(json_extract(span.value, '$[1]'))
+               FROM arrivals, json_each(arrivals.spans) AS span
+               WHERE number <= ?1 GROUP BY index_name";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let merged = statement.query_map([last], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let merged: Vec<_> = merged.collect::<Result<_, _>>()?;
+    transaction.execute("DELETE FROM arrivals WHERE number <= ?1", [last])?;
+    let sql = "INSERT INTO arrivals (number, index_name, spans) VALUES (?1, ?2, json_array(json_array(?3, ?4)))";
+    let mut insert = transaction.prepare_cached(sql)?;
+    for (index, from, to) in merged {
+        insert.execute(params![last, index, from, to])?;
+    }
+    Ok(())
 }
 
 /// Returns the number of a batch as SQLite has it.

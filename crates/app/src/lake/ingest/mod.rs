@@ -16,8 +16,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use jiff::tz::TimeZone;
 use spilltrail_decode::SeenEvents;
-use spilltrail_event::StopToken;
+use spilltrail_event::{StopToken, TimeBounds};
 use spilltrail_lake::{LakeFolder, Wal, WalError, WalReader};
 use spilltrail_source::{Duplicates, LogFile, Logs, Progress, Wanted};
 use tokio::sync::mpsc;
@@ -150,6 +151,10 @@ async fn run(
         }
     }
     done.unread = Unread::of(&logs, Times::Unused);
+    if logs.report().total.events == 0 {
+        let has_range = options.wanted.time != TimeBounds::default();
+        done.unread.extend(Unread::out_of_range(&logs, has_range, &TimeZone::UTC));
+    }
     let (lake, unread) = (options.lake.clone(), done.unread.clone());
     // What was left out because it has not changed is as damaged as it was.
     let is_left = |file: &&LogFile| left.get(&*file.name) == Some(&Stamp::of(file));

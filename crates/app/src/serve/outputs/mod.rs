@@ -38,7 +38,7 @@ const MISSING_KEPT: i64 = 7 * 86_400;
 /// Brings findings to outputs until the server stops.
 pub(super) struct Outputs {
     pub(super) runner: Arc<Runner>,
-    pub(super) clients: Clients,
+    pub(super) clients: Arc<Clients>,
 }
 
 impl Outputs {

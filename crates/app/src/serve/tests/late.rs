@@ -202,3 +202,53 @@ async fn what_comes_back_makes_up_for_what_was_due() {
     simulation.scheduler.tick(START.plus(3 * HOUR + 900)).await.unwrap();
     assert_eq!(users(&simulation), ["amy", "ann", "bob", "cat"]);
 }
+
+/// A clock that was wrong for a moment does not turn detections off until its time has come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_goes_back_takes_schedules_with_it() {
+    let mut simulation = Simulation::new().await;
+    simulation.arrive("ann", &[START.plus(HOUR / 2)]).await;
+    simulation.scheduler.tick(START.plus(HOUR + 900)).await.unwrap();
+    simulation.scheduler.tick(START.plus(400 * 24 * HOUR)).await.unwrap();
+    // What happened before the clock was right again is due, too.
+    simulation.arrive("bob", &[START.plus(HOUR + HOUR / 2)]).await;
+    simulation.arrive("cat", &[START.plus(2 * HOUR + HOUR / 2)]).await;
+    simulation.scheduler.tick(START.plus(2 * HOUR + 900)).await.unwrap();
+    simulation.scheduler.tick(START.plus(3 * HOUR + 900)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann", "bob", "cat"]);
+    let told = simulation.told.0.lock().unwrap().join("\n");
+    assert!(
+        told.contains("when the clock was wrong; it goes on after 2026-11-02T01:00:00Z"),
+        "{told}"
+    );
+}
+
+/// A part that ends because of a bug is told, and begins again.
+#[tokio::test(start_paused = true)]
+async fn a_part_that_ends_begins_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let detections = folder.path().join("content/detections");
+    fs::create_dir_all(&detections).unwrap();
+    fs::write(detections.join("keys_made.yml"), DETECTION).unwrap();
+    let told = Arc::new(Told::default());
+    let server = Server::open(options(folder.path()), told.clone(), CancellationToken::new()).await;
+    let runner = server.unwrap().runner;
+    let begun = Arc::new(Mutex::new(0));
+    let (of, count, cancel) = (runner.clone(), begun.clone(), runner.cancel.clone());
+    let work = move || {
+        *count.lock().unwrap() += 1;
+        let (times, cancel) = (*count.lock().unwrap(), cancel.clone());
+        async move {
+            assert!(times > 1, "this is the bug");
+            cancel.cancelled().await;
+        }
+    };
+    let kept = tokio::spawn(keep_up(of, "inputs", "bucket".to_owned(), work));
+    tokio::time::sleep(AFTER_BUG * 3).await;
+    assert_eq!(*begun.lock().unwrap(), 2);
+    runner.cancel.cancel();
+    kept.await.unwrap();
+    let told = told.0.lock().unwrap().join("\n");
+    assert!(told.contains("which is a bug; it begins again in a minute"), "{told}");
+    assert!(told.contains("Solved"), "{told}");
+}

@@ -35,7 +35,7 @@ impl Files {
             cancel: runner.cancel.clone(),
         });
         let clients = Clients::new(|_| None, ClientLimits::default()).unwrap();
-        let outputs = Outputs { runner, clients };
+        let outputs = Outputs { runner, clients: Arc::new(clients) };
         outputs.queue(now()).await.unwrap();
         for output in self.outputs.iter().filter(|output| output.enabled) {
             // Of each finding one at a time is due.
