@@ -97,7 +97,7 @@ pub struct AllowDoubt {
 }
 
 /// Returns the entries that can hide nothing, because the content has no such detection, or no result
-/// of the detection has the field.
+/// of the detection has the field, and those that hide everything.
 #[must_use]
 pub fn doubts(entries: &[AllowEntry], set: &ContentSet) -> Vec<AllowDoubt> {
     let doubt = |entry: &AllowEntry| {
@@ -127,9 +127,22 @@ fn doubt(entry: &AllowEntry, set: &ContentSet) -> Option<String> {
         return Some(format!("there is no detection `{name}`{}", did_you_mean(similar)));
     }
     let is_lacking = |field: &&String| meant.iter().all(|detection| detection.lacks_field(field));
-    let field = conditions.iter().map(|condition| &condition.field).find(is_lacking)?;
-    let similar = meant.iter().find_map(|detection| detection.similar_field(field));
-    Some(format!("no result of `{name}` has the field `{field}`{}", did_you_mean(similar)))
+    if let Some(field) = conditions.iter().map(|condition| &condition.field).find(is_lacking) {
+        let similar = meant.iter().find_map(|detection| detection.similar_field(field));
+        let did_you_mean = did_you_mean(similar);
+        return Some(format!("no result of `{name}` has the field `{field}`{did_you_mean}"));
+    }
+    let hides_all = |condition: &Condition| match &condition.values {
+        AllowedValues::Pattern(pattern) => pattern.bytes().all(|byte| byte == b'*'),
+        AllowedValues::Network(network) => network.prefix_len() == 0,
+        AllowedValues::Exact(_) => false,
+    };
+    let of = match meant.as_slice() {
+        [one] => format!("`{}`", one.name),
+        many => format!("{} detections", many.len()),
+    };
+    let what = format!("it hides all that {of} may find, because it takes any value for harmless");
+    conditions.iter().all(hides_all).then_some(what)
 }
 
 /// The entries of a hunt, with the number of findings that each has hidden so far.

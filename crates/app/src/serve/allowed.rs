@@ -27,9 +27,14 @@ pub fn entry_of(id: i64, rule: AllowRule) -> AllowEntry {
     }
 }
 
+/// What stands for the id of an entry of the configuration. Entries of the store have ids from 1 on.
+const CONFIGURED: i64 = 0;
+
 /// The entries that can hide findings of a run.
 pub(super) struct Allowed {
     entries: Vec<Entry>,
+    /// The entries of the configuration, which the store does not have.
+    configured: AllowList,
     /// The time of findings that have none of their own.
     nominal: Moment,
 }
@@ -41,8 +46,9 @@ struct Entry {
 }
 
 impl Allowed {
-    /// Takes the entries that are neither turned off nor removed, for a run of a nominal time.
-    pub(super) fn new(entries: Vec<StoredEntry>, nominal: Moment) -> Self {
+    /// Takes the entries that are neither turned off nor removed, and those of the configuration, for a run of
+    /// a nominal time.
+    pub(super) fn new(entries: Vec<StoredEntry>, configured: AllowList, nominal: Moment) -> Self {
         let in_force = entries.into_iter().filter(StoredEntry::is_in_force);
         let prepare = |stored: StoredEntry| {
             let written = entry_of(stored.id, stored.rule.clone());
@@ -50,7 +56,7 @@ impl Allowed {
             let list = AllowList::new(&[written], nominal.0 as f64, &TimeZone::UTC);
             Entry { stored, list, hits: 0 }
         };
-        Self { entries: in_force.map(prepare).collect(), nominal }
+        Self { entries: in_force.map(prepare).collect(), configured, nominal }
     }
 
     /// Returns the id of the first entry that hides a finding. Whether an entry has started and is not
@@ -61,11 +67,12 @@ impl Allowed {
             reason = "entries start and end at whole seconds"
         )]
         let time = finding.time.map_or(self.nominal, |time| Moment(time.floor() as i64));
-        self.entries.iter_mut().find_map(|Entry { stored, list, hits }| {
+        let stored = self.entries.iter_mut().find_map(|Entry { stored, list, hits }| {
             let hides = stored.is_active(time) && list.hides(finding);
             *hits += u64::from(hides);
             hides.then_some(stored.id)
-        })
+        });
+        stored.or_else(|| self.configured.hides(finding).then_some(CONFIGURED))
     }
 
     /// Returns how many findings each entry hid, for those that hid any.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use spilltrail_content::Detection;
 use spilltrail_detect::{Finding, MAX_FINDINGS, Status as Outcome};
@@ -24,6 +25,7 @@ use super::folder::DataFolder;
 use super::options::ServeOptions;
 use super::priority::Priorities;
 use super::schedules::{Schedules, What};
+use crate::allow::AllowList;
 use crate::content::Content;
 use crate::error::{AppError, blocking};
 use crate::hunt::hunt;
@@ -211,7 +213,6 @@ impl Runner {
         let ids = runs.iter().map(|(run, _)| run.schedule.clone()).collect();
         let options = HuntOptions {
             select: Selection { detections: ids, ..Selection::default() },
-            allow: self.options.allow.clone(),
             run: self.run_options(interval, nominal),
             ..HuntOptions::default()
         };
@@ -247,6 +248,12 @@ impl Runner {
                 Ok(failed.map(|(run, _)| (run.schedule.clone(), Ended::failed(&reason))).collect())
             }
         }
+    }
+
+    /// Returns the entries of the configuration as they are at a moment.
+    fn allow_list(&self, now: Moment) -> AllowList {
+        let zone = spilltrail_schedule::zone_of(&self.options.zone).unwrap_or(TimeZone::UTC);
+        AllowList::new(&self.options.allow, now.0 as f64, &zone)
     }
 
     /// Tells once what events lack, which each run over them meets again.
@@ -340,12 +347,18 @@ impl Runner {
             cost: None,
         };
         let priorities = self.priorities.clone();
+        // Its entries end with a day of the clock.
+        let configured = self.allow_list(started);
         let stored = move |store: &mut Store| {
             let reader = store.reader();
             let attempt = reader.next_attempt(&id, nominal)?;
             let mut state = throttle.as_ref().map(|_| reader.throttle(&id)).transpose()?;
-            let mut allowed = Allowed::new(reader.allow_list(false)?, nominal);
+            let mut allowed = Allowed::new(reader.allow_list(false)?, configured, nominal);
             let hidden: Vec<_> = findings.iter().map(|finding| allowed.hides(finding)).collect();
+            let allowed_count = hidden.iter().flatten().count();
+            if allowed_count > 0 {
+                cost["allowed"] = allowed_count.into();
+            }
             let mut held = vec![false; findings.len()];
             if let (Some(throttle), Some(state)) = (&throttle, &mut state)
                 && status.has_findings()
@@ -448,9 +461,6 @@ impl Ended {
         if let Some(matched) = report.matched_events {
             cost["matched_events"] = matched.into();
         }
-        if report.hidden > 0 {
-            cost["allowed"] = report.hidden.into();
-        }
         let worst = || report.messages.iter().max_by_key(|message| message.severity);
         let (status, reason) = match &report.status {
             Outcome::Fired | Outcome::Clean | Outcome::NoSuchEvents | Outcome::EmptySubsearch => {
@@ -486,8 +496,7 @@ impl Ended {
             let why = unread.reasons.first().map_or("", String::as_str);
             format!("events are missing: {}: {why}", unread.name)
         });
-        let found = report.findings + report.hidden;
-        let uncounted = (report.rows > found && found >= MAX_FINDINGS as u64)
+        let uncounted = (report.rows > report.findings && report.findings >= MAX_FINDINGS as u64)
             .then(|| format!("of {} rows, the first {MAX_FINDINGS} are findings", report.rows));
         // What was left out may be what made a finding: it stays.
         let is_partial = unread.is_some()

@@ -285,7 +285,11 @@ fn described(details: &Details) -> String {
         fact("", "found with other contents since somebody looked at it");
     }
     if let Some(entry) = listed.suppressed_by {
-        fact("hidden", &format!("by entry {entry} of the allow-list"));
+        let by = match entry {
+            0 => "by an entry of the configuration file".to_owned(),
+            entry => format!("by entry {entry} of the allow-list"),
+        };
+        fact("hidden", &by);
     }
     if listed.state == FindingState::Withdrawn {
         fact("withdrawn", "the run that found it ran again, and did not");

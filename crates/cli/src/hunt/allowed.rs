@@ -24,7 +24,7 @@ pub(super) fn hidden(summary: &Summary) -> Option<String> {
 /// Number of entries that are named where the entries of a kind are counted.
 const FEW: usize = 2;
 
-/// Prints a warning for each entry that can hide nothing, or counts them if they are many: content
+/// Prints a warning for each entry that can hide nothing or hides everything, or counts them if they are many: content
 /// that is left out of a hunt takes all of its entries with it. Returns them.
 pub(crate) fn doubts(entries: &[AllowEntry], content: &Content, detail: Detail) -> Vec<AllowDoubt> {
     let doubts = spilltrail_app::doubts(entries, &content.set);
@@ -36,8 +36,7 @@ pub(crate) fn doubts(entries: &[AllowEntry], content: &Content, detail: Detail) 
     }
     let origins: Vec<&str> = doubts.iter().map(|doubt| doubt.origin.as_str()).collect();
     report::line(format_args!(
-        "warning: {} allow-list entries can hide nothing, as no detection or field has their names \
-         ({}); `spilltrail config` shows why",
+        "warning: {} allow-list entries hide nothing or everything ({}); `spilltrail config` shows why",
         origins.len(),
         named(&origins)
     ));

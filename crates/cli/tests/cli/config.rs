@@ -129,7 +129,7 @@ fn all_conditions_of_an_entry_hold() {
 #[test]
 fn an_entry_that_can_hide_nothing_is_warned_of() {
     let fixture = Fixture::new();
-    let entry = allow("pattern = '*'");
+    let entry = allow("pattern = 'arn:*'");
     let of = |name: &str| entry.replace("Key *", name);
     for (text, expected) in [
         (of("Key Maed"), &["there is no detection `Key Maed`; did you mean `Key Made`?"][..]),
@@ -140,6 +140,10 @@ fn an_entry_that_can_hide_nothing_is_warned_of() {
             &["no result of `Key *` has the field `user_arm`; did you mean `user_arn`?"],
         ),
         (entry.clone(), &[]),
+        (
+            entry.replace("arn:*", "*"),
+            &["it hides all that 3 detections may find, because it takes any value for harmless"],
+        ),
     ] {
         let expected: Vec<String> =
             expected.iter().map(|text| format!("warning: settings/c.toml:3: {text}")).collect();
@@ -153,8 +157,8 @@ fn an_entry_that_can_hide_nothing_is_warned_of() {
     let many = CONTENT.to_owned()
         + &allow("pattern = '*'").replace(CONTENT, "").replace("Key *", "gone").repeat(3);
     let run = configured(&fixture, &many, &["hunt", "logs"]);
-    let counted = "warning: 3 allow-list entries can hide nothing, as no detection or field has their \
-                   names (settings/c.toml:3, settings/c.toml:9 and 1 more)";
+    let counted = "warning: 3 allow-list entries hide nothing or everything \
+                   (settings/c.toml:3, settings/c.toml:9 and 1 more)";
     assert!(run.err.contains(counted), "{}", run.err);
     let run = configured(&fixture, &many, &["config"]);
     assert_eq!(run.err.matches("there is no detection `gone`").count(), 3, "{}", run.err);

@@ -74,7 +74,7 @@ pub(super) struct Finding {
     is_urgency_set: bool,
     /// Whether the newest run that found it found it anew, changed it or withdrew it.
     state: &'static str,
-    /// The id of the entry of the allow-list that hides it.
+    /// The id of the entry of the allow-list that hides it; 0 for one of the configuration file.
     suppressed_by: Option<i64>,
     /// How far somebody has come with it.
     status: &'static str,
@@ -167,7 +167,7 @@ struct Sighting {
     attempt: u32,
     /// What the last attempt said about it: `new`, `changed` or `withdrawn`.
     state: &'static str,
-    /// The id of the entry of the allow-list that hides it.
+    /// The id of the entry of the allow-list that hides it; 0 for one of the configuration file.
     suppressed_by: Option<i64>,
 }
 

@@ -3,6 +3,7 @@
 use spilltrail_store::{AllowCondition, AllowRule};
 
 use super::*;
+use crate::allow::{AllowEntry, AllowedValues};
 
 /// Returns the files of the table.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
@@ -251,4 +252,48 @@ async fn a_part_that_ends_begins_again() {
     let told = told.0.lock().unwrap().join("\n");
     assert!(told.contains("which is a bug; it begins again in a minute"), "{told}");
     assert!(told.contains("Solved"), "{told}");
+}
+
+/// Entries of the configuration hide as those do that are added later, and take nothing back.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_of_the_configuration_take_nothing_back() {
+    let mut simulation = Simulation::new().await;
+    simulation.arrive("ann", &[START.plus(HOUR / 2)]).await;
+    simulation.move_all().await;
+    simulation.scheduler.tick(START.plus(HOUR + 900)).await.unwrap();
+    assert_eq!(users(&simulation), ["ann"]);
+    let Simulation { folder, server, scheduler, .. } = simulation;
+    drop((server, scheduler));
+    let condition = |field: &str| crate::allow::Condition {
+        field: field.to_owned(),
+        values: AllowedValues::Pattern("a*".to_owned()),
+    };
+    let entry = AllowEntry {
+        detection: "Keys *".to_owned(),
+        conditions: vec![condition("user_name")],
+        owner: "ops".to_owned(),
+        reason: "known".to_owned(),
+        expires: None,
+        origin: "c.toml:1".to_owned(),
+    };
+    let options = ServeOptions { allow: vec![entry], ..options(folder.path()) };
+    let mut simulation = Simulation::with(folder, options, START.plus(HOUR + 960)).await;
+    // The run of the first hour is made again, and a later one finds another user that is known.
+    for user in ["bob", "amy"] {
+        simulation.arrive(user, &[START.plus(HOUR / 3), START.plus(HOUR + HOUR / 2)]).await;
+    }
+    simulation.move_all().await;
+    simulation.scheduler.tick(START.plus(2 * HOUR + 900)).await.unwrap();
+    let mut shown = users(&simulation);
+    shown.dedup();
+    assert_eq!(shown, ["ann", "bob"]);
+    let hidden = spilltrail_store::Filter {
+        suppressed: spilltrail_store::Suppressed::Only,
+        is_all: true,
+        ..Default::default()
+    };
+    let page = simulation.store().list(&hidden, None, 10).unwrap();
+    let of = |row: &Listed| (row.entity.clone().unwrap_or_default(), row.suppressed_by);
+    let hidden: Vec<_> = page.rows.iter().map(of).collect();
+    assert_eq!(hidden, [("amy".to_owned(), Some(0))]);
 }
