@@ -19,6 +19,10 @@ pub struct Deployment {
     pub notable: Option<NotableAction>,
     /// Whether results raise risk.
     pub risk: bool,
+    /// Whether it says what results raise. In a detection, one that only has a schedule leaves that to the
+    /// deployment of the type.
+    #[serde(skip)]
+    pub has_actions: bool,
 }
 
 /// The schedule of a search and the time range it covers.
@@ -82,7 +86,9 @@ impl Default for Deployments {
                         ..Scheduling::default()
                     };
                     let name = name.to_owned();
-                    (name.to_lowercase(), Deployment { name, scheduling, notable, risk })
+                    let deployment =
+                        Deployment { name, scheduling, notable, risk, has_actions: true };
+                    (deployment.name.to_lowercase(), deployment)
                 })
                 .collect(),
         )
@@ -174,6 +180,7 @@ impl RawDeployment {
             },
             None => default,
         };
+        let has_actions = self.alert_action.is_some();
         let actions = self.alert_action.unwrap_or_default();
         Deployment {
             name: or(self.name, String::new()),
@@ -184,6 +191,7 @@ impl RawDeployment {
                 nes_fields: raw.nes_fields.0,
             }),
             risk: actions.rba.and_then(|rba| rba.enabled).is_some_and(|flag| flag.0),
+            has_actions,
         }
     }
 }

@@ -340,10 +340,15 @@ impl Detection {
         format!("{}_filter", self.file_stem)
     }
 
-    /// Returns the deployment of the detection, or else the deployment of its type.
+    /// Returns the deployment in the file, if it says what results raise.
+    fn own_actions(&self) -> Option<&Deployment> {
+        self.deployment.as_ref().filter(|deployment| deployment.has_actions)
+    }
+
+    /// Returns the deployment that says what results raise: that in the file, or else that of the type.
     #[must_use]
-    pub fn deployment<'a>(&'a self, deployments: &'a Deployments) -> Option<&'a Deployment> {
-        self.deployment.as_ref().or_else(|| deployments.get(&self.detection_type))
+    pub fn actions<'a>(&'a self, deployments: &'a Deployments) -> Option<&'a Deployment> {
+        self.own_actions().or_else(|| deployments.get(&self.detection_type))
     }
 
     /// Returns when the detection runs: as its own schedule says, or its own deployment, or the
@@ -368,16 +373,16 @@ impl Detection {
 
     /// Returns whether results raise notables and risk.
     ///
-    /// A finding of the 2026 schema is a notable, and intermediate findings alone make none, unless the
-    /// file has a deployment. A detection without risk objects raises no risk, even if the deployment
+    /// A finding of the 2026 schema is a notable, and intermediate findings alone make none, unless a
+    /// deployment in the file says what results raise. A detection without risk objects raises no risk, even if the deployment
     /// does.
     #[must_use]
     pub fn outcome(&self, deployments: &Deployments) -> Outcome {
-        let deployment = self.deployment(deployments);
+        let deployment = self.actions(deployments);
         let has_objects = self.risk.as_ref().is_some_and(|risk| !risk.risk_objects.is_empty());
         let of_deployment = deployment.is_some_and(|deployment| deployment.notable.is_some());
         Outcome {
-            notable: match (&self.deployment, &self.finding) {
+            notable: match (self.own_actions(), &self.finding) {
                 (None, Some(_)) => true,
                 (None, None) if self.only_intermediate => false,
                 _ => of_deployment,
@@ -405,7 +410,7 @@ impl Detection {
             return None;
         }
         let default = NotableAction::default();
-        let deployment = self.deployment(deployments);
+        let deployment = self.actions(deployments);
         let notable = deployment.and_then(|deployment| deployment.notable.as_ref());
         let notable = notable.unwrap_or(&default);
         let title = || {

@@ -16,7 +16,7 @@ impl Detection {
     pub fn lacks_risk(&self, deployments: &Deployments) -> Option<ContentProblem> {
         let kind = &self.detection_type;
         let raises_risk = matches!(kind, DetectionType::Ttp | DetectionType::Anomaly)
-            && self.deployment(deployments).is_some_and(|deployment| deployment.risk);
+            && self.actions(deployments).is_some_and(|deployment| deployment.risk);
         let has_objects = self.risk.as_ref().is_some_and(|risk| !risk.risk_objects.is_empty());
         if !raises_risk || has_objects || self.status.is_retired() {
             return None;
@@ -57,7 +57,9 @@ mod tests {
             ("TTP", "status: deprecated\n", false),
             ("TTP", "status: Removed\n", false),
             ("TTP", "status: validation\n", true),
-            ("TTP", "deployment: {scheduling: {cron_schedule: 0 * * * *}}\n", false),
+            // One that has a schedule alone is a TTP like any other.
+            ("TTP", "deployment: {scheduling: {cron_schedule: 0 * * * *}}\n", true),
+            ("TTP", "deployment: {alert_action: {notable: {rule_title: x}}}\n", false),
         ] {
             let text = format!("name: A\nid: a\ntype: {kind}\nsearch: x\n{more}");
             let folder = TestFolder::new("unrisked", &[("detections/a.yml", &text)]);

@@ -22,7 +22,7 @@ impl Detection {
         let (what, key, _) = texts.into_iter().find(|(.., text)| is_empty(text))?;
         let source_text = self.source_text()?;
         let default = NotableAction::default();
-        let deployment = self.deployment(deployments);
+        let deployment = self.actions(deployments);
         let action = deployment.and_then(|deployment| deployment.notable.as_ref());
         let action = action.unwrap_or(&default);
         let (written, usual) = match what {

@@ -231,7 +231,7 @@ pub(super) fn of_schedule(
     set: &ContentSet,
     analysis: &Analysis,
 ) -> Option<Diagnostic> {
-    let scheduling = &detection.deployment(&set.deployments)?.scheduling;
+    let scheduling = detection.scheduling(set)?;
     if analysis.facts.has_own_times() || !is_of_cloudtrail(analysis) {
         return None;
     }
