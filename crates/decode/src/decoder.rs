@@ -282,7 +282,12 @@ impl File<'_> {
             Format::Lake => self.report.lake += 1,
             Format::ModelInvocation => self.report.invocations += 1,
             Format::Json | Format::Other | Format::Csv | Format::Parquet => {
-                self.report.see_row(event.text);
+                // What a server writes about events and its work is none of them in disguise.
+                if is_of_server(origin) {
+                    self.report.rows += 1;
+                } else {
+                    self.report.see_row(event.text);
+                }
             }
         }
         self.report.own_names.see(event.text, event.format);
@@ -549,6 +554,12 @@ impl Parts for Texts<'_> {
     fn scratch(&self) -> Box<dyn Scratch> {
         (self.scratch)()
     }
+}
+
+/// Returns true for what a server writes itself into its lake: its findings and its log.
+fn is_of_server(origin: &Origin) -> bool {
+    let index = origin.index.as_deref().unwrap_or_default();
+    origin.is_stored && (index.starts_with('_') || index == "risk" || index == "notable")
 }
 
 #[cfg(test)]
