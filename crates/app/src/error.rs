@@ -18,6 +18,14 @@ pub enum AppError {
         /// The name as the caller gave it.
         name: String,
     },
+    /// What the configuration sets for the schedule of a detection cannot work.
+    #[error("the schedule that the configuration sets for `{name}` cannot work: {reason}")]
+    Schedule {
+        /// The name of the detection.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// A time option (`earliest`, `latest` or `now`) cannot be parsed.
     #[error("{option}: {source}")]
     Time {
@@ -171,6 +179,7 @@ impl AppError {
     pub fn class(&self) -> Class {
         match self {
             Self::Zone { .. }
+            | Self::Schedule { .. }
             | Self::Time { .. }
             | Self::EmptyRange
             | Self::NoContentFolder { .. }

@@ -5,6 +5,12 @@ use std::path::Path;
 
 use crate::error::StoreError;
 
+/// Returns whether a process holds the lock: a server works with the file.
+pub(crate) fn is_taken(path: &Path) -> bool {
+    let lock = File::open(path.with_extension("lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// Takes the lock that makes this process the only writer, until the file is dropped.
 pub(crate) fn take(path: &Path) -> Result<File, StoreError> {
     let beside = path.with_extension("lock");

@@ -8,6 +8,7 @@ use spilltrail_schedule::{Covered, Interval, Moment, ScheduleSpec, ThrottleState
 use crate::error::StoreError;
 use crate::findings::{self, COLUMNS};
 use crate::form;
+use crate::lock;
 use crate::records::{
     FindingRecord, ScheduleRecord, Status, StoredFinding, StoredRun, StoredSchedule,
 };
@@ -29,6 +30,12 @@ impl StoreReader {
     /// Fails if there is no such store, or if it cannot be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self { connection: form::open_to_read(path)? })
+    }
+
+    /// Returns whether a server works with the store in a file.
+    #[must_use]
+    pub fn has_server(path: &Path) -> bool {
+        lock::is_taken(path)
     }
 
     /// Writes the store as it is at one moment into a new file.

@@ -15,7 +15,7 @@ use spilltrail_store::{ScheduleRecord, Store, StoredSchedule};
 
 use super::events::ServeEvent;
 use super::runner::{Loaded, Passed, Runner, Why};
-use super::schedules::What;
+use super::schedules::{Scheduled, What};
 use crate::error::{AppError, blocking};
 
 /// How often late events are looked for, in seconds. A run reads its whole interval again, so that events
@@ -406,7 +406,7 @@ impl Scheduler {
             Ok((reader.covered(from)?, reader.schedules()?))
         };
         let (covered, stored) = self.runner.with_store(read).await?;
-        self.tell_too_old(&arrivals, &covered, now);
+        self.tell_too_old(&arrivals, &covered, &stored, now);
         let Late { again, mut beyond } = late(now, &covered, &arrivals, look_back);
         // What was dropped cannot be found again: a run over it would take its findings back.
         let kept = self.runner.options.retention.kept_since(now);
@@ -452,7 +452,13 @@ impl Scheduler {
 
     /// Tells of events that came in and are from before all that detections have looked at, as those of an
     /// archive are: no run will look at them.
-    fn tell_too_old(&mut self, arrivals: &[Arrival], covered: &[Covered], now: Moment) {
+    fn tell_too_old(
+        &mut self,
+        arrivals: &[Arrival],
+        covered: &[Covered],
+        stored: &[StoredSchedule],
+        now: Moment,
+    ) {
         if self.old_told.is_some_and(|told| now.since(told) < OLD_EVERY) {
             return;
         }
@@ -460,6 +466,20 @@ impl Scheduler {
         for one in covered.iter().filter(|one| one.indexes.is_empty()) {
             let first = firsts.entry(&one.schedule).or_insert(one.interval.from);
             *first = one.interval.from.min(*first);
+        }
+        // Those that have not run yet begin with their next run.
+        for StoredSchedule { schedule: record, done, .. } in stored {
+            let is_of_logs = |one: &Scheduled| one.indexes.is_empty();
+            let id = record.id.as_str();
+            if record.is_enabled
+                && self.loaded.schedules.run.get(id).is_some_and(is_of_logs)
+                && !firsts.contains_key(id)
+                && let Some(schedule) = self.schedules.get(id)
+                && let Some(next) = schedule.next(*done)
+                && let Ok(interval) = schedule.interval(next)
+            {
+                firsts.insert(id, interval.from);
+            }
         }
         firsts.retain(|id, _| {
             let scheduled = self.loaded.schedules.run.get(*id);

@@ -53,7 +53,7 @@ impl Schedules {
     /// beside the logs of AWS would otherwise be tried every hour.
     ///
     /// # Errors
-    /// Fails if nothing is selected, or if an override is for no detection.
+    /// Fails if nothing is selected, or if an override is for no detection or cannot work.
     pub(super) fn new(
         set: &Arc<ContentSet>,
         options: &ServeOptions,
@@ -90,7 +90,7 @@ impl Schedules {
                     lookups.extend(analysis.facts.lookups_read.iter().cloned());
                     let indexes = indexes_of(&analysis, offer);
                     let what = What::Detection(index);
-                    schedules.add(set, detection, (what, indexes), options, now);
+                    schedules.add(set, detection, (what, indexes), options, now)?;
                 }
             }
         }
@@ -110,10 +110,15 @@ impl Schedules {
                 None => {
                     let indexes = indexes_of(&analysis, offer);
                     let what = What::Baseline(index);
-                    schedules.add(set, baseline, (what, indexes), options, now);
+                    schedules.add(set, baseline, (what, indexes), options, now)?;
                 }
             }
         }
+        // What is a mistake comes before what is meant to be so.
+        schedules.left_out.sort_by_key(|(_, reason)| {
+            let meant = ["its status is", "it needs", "the configuration file says so"];
+            meant.iter().any(|meant| reason.starts_with(meant))
+        });
         Ok(schedules)
     }
 
@@ -124,29 +129,32 @@ impl Schedules {
         (what, indexes): (What, Vec<String>),
         options: &ServeOptions,
         now: Moment,
-    ) {
-        let left_out = |reason: String| (detection.name.clone(), reason);
+    ) -> Result<(), AppError> {
+        let name = detection.name.clone();
         let Some(scheduling) = detection.scheduling(set) else {
             let reason = format!("there is no schedule for the type {}", detection.detection_type);
-            return self.left_out.push(left_out(reason));
+            self.left_out.push((name, reason));
+            return Ok(());
         };
         let own = options.overrides.iter().filter(|own| is_named(detection, &own.detection));
         if own.clone().any(|own| !own.is_enabled) {
-            return self.left_out.push(left_out("the configuration file says so".to_owned()));
+            self.left_out.push((name, "the configuration file says so".to_owned()));
+            return Ok(());
         }
+        let is_set = own.clone().next().is_some();
         let scheduling = own.fold(scheduling.clone(), |scheduling, own| own.applied(scheduling));
-        let schedule = match schedule_spec(&scheduling, &options.zone).map(Schedule::new) {
-            Ok(Ok(schedule)) => schedule,
-            Ok(Err(error)) => return self.left_out.push(left_out(error.to_string())),
-            Err(reason) => return self.left_out.push(left_out(reason)),
+        let schedule = match working(&scheduling, &options.zone, now) {
+            Ok(schedule) => schedule,
+            // What somebody wrote into the configuration is a mistake there.
+            Err(reason) if is_set => return Err(AppError::Schedule { name, reason }),
+            Err(reason) => {
+                self.left_out.push((name, reason));
+                return Ok(());
+            }
         };
-        if let Some(concern) = schedule.check(now).into_iter().find(Concern::is_error) {
-            let reason = format!("{concern}; {}", concern.help());
-            return self.left_out.push(left_out(reason));
-        }
         let version = format!("{} {}", detection.version, crate::hash::of(&detection.search));
-        let name = detection.name.clone();
         self.run.insert(detection.id.clone(), Scheduled { name, schedule, what, indexes, version });
+        Ok(())
     }
 
     /// Returns what differs from the schedules before, in a line each.
@@ -173,6 +181,16 @@ impl Schedules {
             }
         }
         changes
+    }
+}
+
+/// Returns a schedule that can work, or why it cannot.
+fn working(scheduling: &Scheduling, zone: &str, now: Moment) -> Result<Schedule, String> {
+    let spec = schedule_spec(scheduling, zone)?;
+    let schedule = Schedule::new(spec).map_err(|error| error.to_string())?;
+    match schedule.check(now).into_iter().find(Concern::is_error) {
+        Some(concern) => Err(format!("{concern}; {}", concern.help())),
+        None => Ok(schedule),
     }
 }
 

@@ -14,7 +14,7 @@ use spilltrail_store::{
     TriageStatus,
 };
 
-use super::{desk, moment, now, optional, reader, row, shown, shown_seconds, who};
+use super::{desk, doubt_server, moment, now, optional, reader, row, shown, shown_seconds, who};
 use crate::arguments::{
     AssignOptions, ChangedOptions, CloseOptions, CommentOptions, FindingsCommand,
     FindingsListOptions, FindingsShowOptions, Format, OwnUrgency, ReopenOptions, SetOptions,
@@ -27,11 +27,11 @@ use crate::{json as json_output, output, report, screen, table};
 const COLUMNS: &[&str] = &[
     "id",
     "title",
-    "urgency",
     "entity",
+    "urgency",
     "status",
-    "owner",
     "time",
+    "owner",
     "score",
     "detection",
     "found",
@@ -100,10 +100,11 @@ pub(crate) fn run(command: &FindingsCommand) -> Result<ExitCode> {
 }
 
 fn list(options: &FindingsListOptions) -> Result<ExitCode> {
-    let reader = reader(&options.data.folder()?)?;
+    let folder = options.data.folder()?;
+    let reader = reader(&folder)?;
     let time =
         |name, text: &Option<String>| text.as_deref().map(|text| moment(name, text)).transpose();
-    let filter = Filter {
+    let mut filter = Filter {
         is_all: options.all,
         statuses: options.status.clone(),
         owner: options.owner.clone().map(|owner| if owner == "-" { String::new() } else { owner }),
@@ -120,6 +121,12 @@ fn list(options: &FindingsListOptions) -> Result<ExitCode> {
         suppressed: if options.hidden { Suppressed::Show } else { Suppressed::Hide },
         text: options.text.clone(),
     };
+    // Tables show what an ARN names; who writes that means the ARN.
+    if let Some(entity) = options.entity.as_deref().filter(|entity| is_short_name(entity))
+        && reader.list(&filter, None, 1)?.total == 0
+    {
+        filter.entity = Some(format!("arn:*:{entity}"));
+    }
     let format = options.format.unwrap_or_else(output::default_format);
     let most = usize::try_from(options.limit).unwrap_or(usize::MAX);
     let (mut rows, mut cursor, mut total) = (Vec::new(), None, 0);
@@ -135,22 +142,59 @@ fn list(options: &FindingsListOptions) -> Result<ExitCode> {
     if !table::print(COLUMNS, &rows, Some(format))? {
         return Ok(ExitCode::SUCCESS);
     }
+    doubt_server(&folder);
     let count = rows.len() as u64;
     if total == 0 {
-        let which = if !reader.has_runs()? {
-            "no detection has run yet"
-        } else if filter == Filter::default() {
-            "no notable is open; `--all` lists other findings, too, and `--status closed` closed ones"
-        } else {
-            "no finding is like that"
-        };
-        report::line(format_args!("note: {which}"));
+        report::line(format_args!("note: {}", nothing(&reader, &filter)?));
     } else if cursor.is_some() {
         report::line(format_args!(
             "note: {count} of {total} findings; `--limit {total}` lists all"
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what there is if a list has nothing.
+fn nothing(reader: &StoreReader, filter: &Filter) -> Result<String> {
+    if !reader.has_runs()? {
+        return Ok("no detection has run yet".to_owned());
+    }
+    if *filter == Filter::default() {
+        return Ok("no notable is open; `--all` lists other findings, too, and `--status closed` closed ones"
+            .to_owned());
+    }
+    let any = |filter: &Filter| -> Result<u64> {
+        let all = Filter {
+            is_all: true,
+            statuses: TriageStatus::ALL.to_vec(),
+            has_withdrawn: true,
+            suppressed: Suppressed::Show,
+            ..filter.clone()
+        };
+        Ok(reader.list(&all, None, 1)?.total)
+    };
+    match any(filter)? {
+        0 => {}
+        1 => return Ok(OTHER_THAN_OPEN.replace("{}", "one other finding is")),
+        other => return Ok(OTHER_THAN_OPEN.replace("{}", &format!("{other} other findings are"))),
+    }
+    if let Some(name) = &filter.detection
+        && any(&Filter { detection: Some(name.clone()), ..Filter::default() })? == 0
+    {
+        return Ok(format!(
+            "no finding is of a detection called `{name}`; `*` stands for any characters of a name"
+        ));
+    }
+    Ok("no finding is like that".to_owned())
+}
+
+/// What is said if a list has nothing, and would have something with other options.
+const OTHER_THAN_OPEN: &str = "no open notable is like that, and {}: `--all` lists findings without a \
+     notable, `--status closed` closed ones, `--hidden` hidden ones, `--withdrawn` withdrawn ones";
+
+/// Returns true for a text that may be the end of an ARN, as tables show it.
+pub(super) fn is_short_name(entity: &str) -> bool {
+    !entity.contains('*') && !entity.starts_with("arn:")
 }
 
 fn of(listed: &Listed, format: Format) -> Row {
@@ -174,11 +218,11 @@ fn of(listed: &Listed, format: Format) -> Row {
         [
             Value::text(id.to_owned()),
             Value::text(listed.title.clone()),
-            Value::text(listed.urgency.name().to_owned()),
             optional(entity),
+            Value::text(listed.urgency.name().to_owned()),
             Value::text(status),
-            optional(triage.owner.as_deref()),
             listed.time.map_or(Value::Null, shown_seconds),
+            optional(triage.owner.as_deref()),
             listed.score.map_or(Value::Null, Value::Number),
             Value::text(listed.name.clone()),
             shown(listed.nominal),
@@ -314,11 +358,11 @@ fn described(details: &Details) -> String {
         };
         fact("result", &format!("{name} = {value}"));
     }
-    fact("events", body["evidence"]["search"].as_str().unwrap_or_default());
+    let one_line = |search: &str| search.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
+    fact("events", &one_line(body["evidence"]["search"].as_str().unwrap_or_default()));
     for drilldown in body["drilldowns"].as_array().into_iter().flatten() {
-        let of = |key: &str| drilldown[key].as_str().unwrap_or_default().to_owned();
-        let search = of("search").split_whitespace().collect::<Vec<_>>().join(" ");
-        fact("drilldown", &format!("{}: {search}", of("name")));
+        let of = |key: &str| drilldown[key].as_str().unwrap_or_default();
+        fact("drilldown", &format!("{}: {}", of("name"), one_line(of("search"))));
     }
     for sighting in sightings.iter().take(5) {
         fact("found", &format!("{} ({})", sighting.nominal, sighting.state.name()));

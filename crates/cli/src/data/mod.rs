@@ -17,6 +17,8 @@ use spilltrail_search::rows::Row;
 use spilltrail_spl::time::resolve;
 use spilltrail_store::{Desk, StoreReader};
 
+use crate::report;
+
 /// Opens what a server has stored.
 ///
 /// # Errors
@@ -33,6 +35,16 @@ fn reader(folder: &DataFolder) -> Result<StoreReader> {
 fn desk(folder: &DataFolder) -> Result<Desk> {
     check(folder)?;
     Ok(Desk::open(&folder.store())?)
+}
+
+/// Says so if no server works in the folder: then nothing is found any more.
+fn doubt_server(folder: &DataFolder) {
+    if !StoreReader::has_server(&folder.store()) {
+        report::line(format_args!(
+            "note: no server works in {} now; this is what there was when it stopped",
+            folder.path().display()
+        ));
+    }
 }
 
 fn check(folder: &DataFolder) -> Result<()> {

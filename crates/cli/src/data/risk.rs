@@ -7,7 +7,8 @@ use spilltrail_event::Value;
 use spilltrail_search::rows::Row;
 use spilltrail_store::{ObjectRisk, RiskEvent, RiskFilter};
 
-use super::{moment, now, reader, row, shown_seconds};
+use super::findings::is_short_name;
+use super::{doubt_server, moment, now, reader, row, shown_seconds};
 use crate::arguments::RiskOptions;
 use crate::{report, table};
 
@@ -19,12 +20,22 @@ const EVENTS: &[&str] =
     &["time", "score", "detection", "title", "tactics", "techniques", "finding"];
 
 pub(crate) fn run(options: &RiskOptions) -> Result<ExitCode> {
-    let reader = reader(&options.data.folder()?)?;
+    let folder = options.data.folder()?;
+    let reader = reader(&folder)?;
     let since = moment("since", &options.since)?;
     let most = usize::try_from(options.limit).unwrap_or(usize::MAX);
     let (columns, rows, more): (_, Vec<Row>, _) = match &options.entity {
         Some(entity) => {
-            let events = reader.risk_of(entity, since, most)?;
+            let mut events = reader.risk_of(entity, since, most)?;
+            // Tables show what an ARN names.
+            if events.rows.is_empty() && is_short_name(entity) {
+                let object = Some(format!("arn:*:{entity}"));
+                let filter = RiskFilter { object, ..RiskFilter::default() };
+                let like = reader.risk(since, now().plus(1), &filter, 2)?.rows;
+                if let [one] = like.as_slice() {
+                    events = reader.risk_of(&one.object, since, most)?;
+                }
+            }
             (EVENTS, events.rows.iter().map(event).collect(), events.more)
         }
         None => {
@@ -35,6 +46,7 @@ pub(crate) fn run(options: &RiskOptions) -> Result<ExitCode> {
         }
     };
     table::print(columns, &rows, options.format)?;
+    doubt_server(&folder);
     if rows.is_empty() {
         let of = options.entity.as_ref().map(|entity| format!(" of `{entity}`"));
         let of = of.unwrap_or_default();

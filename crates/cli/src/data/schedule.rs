@@ -11,7 +11,7 @@ use spilltrail_schedule::{Concern, Moment, Schedule};
 use spilltrail_search::rows::Row;
 use spilltrail_store::{Desk, MOST_RUNS, Override, RunFilter, Status, StoreReader, StoredRun};
 
-use super::{desk, moment, now, optional, reader, row, shown, who};
+use super::{desk, doubt_server, moment, now, optional, reader, row, shown, who};
 use crate::arguments::{
     ContentOptions, ScheduleCommand, ScheduleEnableOptions, ScheduleListOptions,
     ScheduleResetOptions, ScheduleRunsOptions, ScheduleSetOptions,
@@ -37,10 +37,10 @@ const RUNS: &[&str] = &[
     "detection",
     "nominal",
     "status",
+    "reason",
     "outcome",
     "findings",
     "interval",
-    "reason",
     "took_ms",
     "events",
     "attempt",
@@ -89,7 +89,8 @@ fn name_of(names: &BTreeMap<String, String>, id: &str) -> Value<'static> {
 }
 
 fn list(options: &ScheduleListOptions) -> Result<ExitCode> {
-    let reader = reader(&options.data.folder()?)?;
+    let folder = options.data.folder()?;
+    let reader = reader(&folder)?;
     let names = names(&options.content)?;
     let since = moment("since", &options.since)?;
     let (schedules, overrides) = (reader.schedules()?, reader.overrides()?);
@@ -143,6 +144,7 @@ fn list(options: &ScheduleListOptions) -> Result<ExitCode> {
     }
     rows.sort_by_key(|row| row.get("detection").and_then(|name| name.to_text().map(String::from)));
     table::print(SCHEDULES, &rows, options.format)?;
+    doubt_server(&folder);
     if troubled > 0 {
         let detections = report::counted(troubled, "detection");
         report::line(format_args!(
@@ -153,7 +155,8 @@ fn list(options: &ScheduleListOptions) -> Result<ExitCode> {
 }
 
 fn runs(options: &ScheduleRunsOptions) -> Result<ExitCode> {
-    let reader = reader(&options.data.folder()?)?;
+    let folder = options.data.folder()?;
+    let reader = reader(&folder)?;
     let names = names(&options.content)?;
     let since = moment("since", &options.since)?;
     let most = usize::try_from(options.limit).unwrap_or(usize::MAX);
@@ -166,6 +169,7 @@ fn runs(options: &ScheduleRunsOptions) -> Result<ExitCode> {
     let rows: Vec<Row> = found.iter().filter(is_shown).map(|run| of(run, &names)).collect();
     let shown = rows.len().min(most);
     table::print(RUNS, &rows[..shown], options.format)?;
+    doubt_server(&folder);
     if rows.is_empty() {
         let what = if options.problems { "no run had a problem" } else { "there was no run" };
         report::line(format_args!("note: {what} since {since}"));
@@ -210,10 +214,10 @@ fn of(run: &StoredRun, names: &BTreeMap<String, String>) -> Row {
             } else {
                 run.status.name().to_owned()
             }),
+            optional(run.reason.as_deref()),
             optional(cost["outcome"].as_str()),
             number("findings"),
             optional(interval.as_deref()),
-            optional(run.reason.as_deref()),
             run.took.map_or(Value::Null, |took| Value::Number(took as f64)),
             number("events"),
             Value::Number(f64::from(run.attempt)),

@@ -6,7 +6,6 @@ mod check;
 mod config;
 mod content;
 mod correlations;
-mod deliveries;
 mod detections;
 mod doubts;
 mod fixture;
@@ -32,5 +31,6 @@ mod silence;
 mod slips;
 #[cfg(unix)]
 mod special_files;
+mod stored;
 mod test;
 mod together;

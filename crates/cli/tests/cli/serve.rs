@@ -267,3 +267,39 @@ fn a_copy_of_a_working_server_goes_on() {
     let found = counts(&fixture);
     assert_eq!((found.len(), found.values().all(|count| *count == 1)), (22, true), "{found:?}");
 }
+
+/// What somebody set and cannot work is a mistake, and no reason to run fewer detections.
+#[test]
+fn a_schedule_that_cannot_work_is_refused() {
+    let fixture = Fixture::empty();
+    for (set, expected) in [
+        ("cron = '0 26 * * *'", "the schedule that the configuration sets for `AWS"),
+        ("earliest = '-1h'\nlatest = '-2h'", "cannot work"),
+        ("cron = '*/30 * * * *'\nenabled = false\n", ""),
+    ] {
+        let config = format!("[[serve.schedule]]\ndetection = 'AWS*'\n{set}\n");
+        fixture.write("c.toml", &config);
+        let check = ["--config", "c.toml", "serve", "--data", "d", "--check-config"];
+        let run = fixture.run_builtin(&check);
+        assert_eq!(run.status, if expected.is_empty() { 0 } else { 2 }, "{set}: {}", run.err);
+        assert!(run.err.contains(expected), "{set}: {}", run.err);
+    }
+}
+
+/// Who looks at what a server found learns that it has stopped.
+#[test]
+fn lists_say_that_no_server_works() {
+    let fixture = Fixture::empty();
+    let mut served = Served::start(&fixture, &[]);
+    served.wait_for("on schedules");
+    let lists =
+        [&["findings", "list"][..], &["risk"], &["schedule", "list"], &["schedule", "runs"]];
+    let told = |list: &[&str]| {
+        let run = fixture.run_builtin(&[list, &["--data", "data"]].concat());
+        assert_eq!(run.status, 0, "{}", run.err);
+        run.err.contains("no server works in data now")
+    };
+    assert_eq!(lists.map(told), [false; 4]);
+    drop(served);
+    assert_eq!(lists.map(told), [true; 4]);
+}

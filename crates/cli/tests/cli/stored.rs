@@ -1,4 +1,4 @@
-//! What a server sends to its outputs is listed, and sent again.
+//! Commands on what a server has stored: findings, and what it sends to its outputs.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -42,6 +42,8 @@ fn three(file: &Path) {
     };
     let finding = |id: &str| FindingRecord {
         id: id.to_owned(),
+        name: "Keys Made".to_owned(),
+        entity: Some("arn:aws:iam::111122223333:user/ann".to_owned()),
         is_notable: true,
         body: "{}".to_owned(),
         ..FindingRecord::default()
@@ -96,5 +98,27 @@ fn deliveries_are_listed_and_made_again() {
     ] {
         let told = run(arguments, 2).err;
         assert!(told.contains(expected), "{arguments:?}: {told}");
+    }
+}
+
+/// A list that has nothing says what there is, and an entity may be named as tables show it.
+#[test]
+fn what_a_list_leaves_out_is_told() {
+    let fixture = Fixture::empty();
+    std::fs::create_dir(fixture.path("data")).unwrap();
+    three(&fixture.path("data/findings.sqlite"));
+    for (arguments, expected) in [
+        (&["--entity", "user/ann"][..], None),
+        (&["--entity", "arn:aws:iam::111122223333:user/ann"], None),
+        (&["--entity", "user/nobody"], Some("no finding is like that")),
+        (&["--entity", "user/ann", "--owner", "bob"], Some("no finding is like that")),
+        (&["--entity", "user/ann", "--status", "closed"], Some("3 other findings are")),
+        (&["--detection", "Keyz"], Some("no finding is of a detection called `Keyz`")),
+        (&["--detection", "Keys Made"], None),
+    ] {
+        let list = ["findings", "list", "--data", "data"];
+        let run = fixture.run_builtin(&[&list, arguments].concat());
+        assert_eq!(run.lines().len(), if expected.is_some() { 0 } else { 3 }, "{arguments:?}");
+        assert!(run.err.contains(expected.unwrap_or_default()), "{arguments:?}: {}", run.err);
     }
 }
