@@ -29,6 +29,8 @@ pub struct RunCounts {
     pub skipped: u64,
     /// How many did not run because it was too long ago.
     pub gap: u64,
+    /// How many of those that ran could not tell all, for a reason.
+    pub doubtful: u64,
 }
 
 /// Which entries of the ledger of a schedule a list has. The default has all of them.
@@ -107,7 +109,8 @@ impl StoreReader {
     /// # Errors
     /// Fails if the file cannot be read.
     pub fn run_counts(&self, since: Moment) -> Result<Vec<RunCounts>, StoreError> {
-        let sql = "SELECT schedule, status, sum(firings) FROM runs WHERE nominal >= ?1
+        let sql =
+            "SELECT schedule, status, sum(firings), count(reason) FROM runs WHERE nominal >= ?1
                    GROUP BY schedule, status ORDER BY schedule";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([since.0])?;
@@ -118,7 +121,8 @@ impl StoreReader {
                 found.push(RunCounts { schedule, ..RunCounts::default() });
             }
             let Some(counts) = found.last_mut() else { continue };
-            let count = match Status::parse(&row.get::<_, String>(1)?)? {
+            let status = Status::parse(&row.get::<_, String>(1)?)?;
+            let count = match status {
                 Status::Done => &mut counts.done,
                 Status::Late => &mut counts.late,
                 Status::Failed => &mut counts.failed,
@@ -126,6 +130,9 @@ impl StoreReader {
                 Status::Gap => &mut counts.gap,
             };
             *count = row.get(2)?;
+            if status.has_findings() {
+                counts.doubtful += row.get::<_, u64>(3)?;
+            }
         }
         Ok(found)
     }

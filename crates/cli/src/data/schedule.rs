@@ -117,6 +117,7 @@ fn list(options: &ScheduleListOptions) -> Result<ExitCode> {
                 (counts.gap, "not looked at"),
                 (counts.failed, "failed"),
                 (counts.skipped, "skipped"),
+                (counts.doubtful, "in doubt"),
                 (counts.late, "again for late events"),
             ];
             let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);

@@ -96,8 +96,18 @@ pub(super) async fn run(
     for (name, reason) in &plan.left_out {
         report::line(format_args!("note: {name} does not run: {reason}"));
     }
-    for (name, reason) in skipped(&content, serve, &plan.scheduled).await? {
+    let Checked { skipped, doubtful } = check(&content, serve, &plan.scheduled).await?;
+    for (name, reason) in skipped {
         report::line(format_args!("warning: {name} would be skipped when it is due: {reason}"));
+    }
+    for (name, reason) in doubtful.iter().take(FEW) {
+        report::line(format_args!("warning: {name} may find less than it is meant to: {reason}"));
+    }
+    if let Some(more) = doubtful.len().checked_sub(FEW).filter(|more| *more > 0) {
+        report::line(format_args!(
+            "warning: {} may find less than they are meant to; `spilltrail check` shows why",
+            report::counted(more as u64, "more detection")
+        ));
     }
     report::line(format_args!(
         "note: {} would run on schedules",
@@ -123,17 +133,29 @@ fn missing_paths(serve: &AppOptions) -> Vec<(String, PathBuf)> {
     logs.chain(folders).filter(|(_, path)| is_missing(path)).collect()
 }
 
-/// Returns those of the scheduled detections that cannot run as things are, each with the reason.
-async fn skipped(
+/// How many detections are named that may find less than they are meant to.
+const FEW: usize = 5;
+
+/// What a check says of scheduled detections: names with reasons.
+#[derive(Default)]
+struct Checked {
+    /// Those that cannot run as things are.
+    skipped: Vec<(String, String)>,
+    /// Those whose search has a mistake that is no error, such as a field that no event has.
+    doubtful: Vec<(String, String)>,
+}
+
+/// Checks the scheduled detections.
+async fn check(
     content: &Content,
     serve: &AppOptions,
     scheduled: &BTreeMap<String, String>,
-) -> Result<Vec<(String, String)>> {
+) -> Result<Checked> {
     let set = &content.set;
     let ids = scheduled.keys().filter(|id| set.detections.iter().any(|one| one.id == **id));
     let select = app::Selection { detections: ids.cloned().collect(), ..app::Selection::default() };
     if select.is_all() {
-        return Ok(Vec::new());
+        return Ok(Checked::default());
     }
     let report = app::check::check(
         content,
@@ -141,18 +163,23 @@ async fn skipped(
     )
     .await?;
     let lookups = DataFolder::new(&serve.data).lookups();
-    let reason = |told: &app::check::Told| {
+    let reason = |told: &app::check::Told, asked: Severity| {
         let Diagnostic { severity, code, message, .. } = &told.diagnostic;
         // Searches may have written it, and people put it there.
         let is_there = || message.split('`').nth(1).is_some_and(|name| kept(&lookups, name));
-        let is_error =
-            *severity == Severity::Error && !(*code == Code::MISSING_LOOKUP && is_there());
-        is_error.then(|| format!("{code}: {message}"))
+        let is_asked = *severity == asked && !(*code == Code::MISSING_LOOKUP && is_there());
+        is_asked.then(|| format!("{code}: {message}"))
     };
-    let of_search = |one: app::check::CheckedSearch| {
-        one.diagnostics.iter().find_map(reason).map(|reason| (one.name.clone(), reason))
-    };
-    Ok(report.detections.into_iter().filter_map(of_search).collect())
+    let mut checked = Checked::default();
+    for one in report.detections {
+        let first = |asked| one.diagnostics.iter().find_map(|told| reason(told, asked));
+        if let Some(reason) = first(Severity::Error) {
+            checked.skipped.push((one.name, reason));
+        } else if let Some(reason) = first(Severity::Warning) {
+            checked.doubtful.push((one.name, reason));
+        }
+    }
+    Ok(checked)
 }
 
 /// Returns true if a data folder has a lookup.

@@ -73,7 +73,7 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     }
     let loaded = server.content().get();
     report::content(&loaded.problems, Detail::Counted);
-    let audit = Arc::new(JournalAudit(Journal::new(server.wal())));
+    let audit = Arc::new(JournalAudit::new(Journal::new(server.wal()), health.clone()));
     let addresses: Vec<SocketAddr> = [hec, api].into_iter().flatten().collect();
     let certificate = Certificate::of(&options.file, &folder, &addresses)?;
     let mut edges = Edges { tasks: JoinSet::new(), certificate, cancel };

@@ -256,9 +256,13 @@ fn lists_of_runs() {
         failed,
         skipped,
         gap,
+        doubtful: 0,
     };
     let (a, b) = (counts("a", [2, 1, 1, 0, 0]), counts("b", [0, 0, 0, 1, 3]));
     assert_eq!(store.reader().run_counts(Moment(0)).unwrap(), [a, b]);
     let (a, b) = (counts("a", [1, 0, 0, 0, 0]), counts("b", [0, 0, 0, 0, 3]));
     assert_eq!(store.reader().run_counts(Moment(7200)).unwrap(), [a, b]);
+    let reason = Some("events are missing".to_owned());
+    end(&mut store, &RunRecord { reason, ..run(10_800, 1, Status::Done) });
+    assert_eq!(store.reader().run_counts(Moment(10_000)).unwrap()[0].doubtful, 1);
 }
