@@ -84,6 +84,13 @@ fn add(options: &TokenAddOptions) -> Result<ExitCode> {
          `Authorization: Splunk …`",
         options.name
     ));
+    let folder = options.data.folder()?;
+    if !folder.store().is_file() {
+        report::line(format_args!(
+            "note: no server has worked in {} yet; `spilltrail serve --data {0}` takes this token",
+            folder.path().display()
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

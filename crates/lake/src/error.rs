@@ -63,7 +63,7 @@ pub enum WalError {
         transactions: u64,
     },
     /// Another process writes to the same file.
-    #[error("another process writes to {}", path.display())]
+    #[error("another process writes to {}: a server or an ingestion works in this folder", path.display())]
     Locked {
         /// The file.
         path: PathBuf,

@@ -22,7 +22,7 @@ pub enum StoreError {
         reason: String,
     },
     /// Another process writes to the same file.
-    #[error("another process writes to {}", path.display())]
+    #[error("another process writes to {}: a server or an ingestion works in this folder", path.display())]
     Locked {
         /// The file.
         path: PathBuf,

@@ -9,9 +9,11 @@ use spilltrail_app as app;
 use spilltrail_app::{Content, DataFolder, InputOptions, ServeOptions as AppOptions};
 use spilltrail_deliver::{Clients, Limits, MissingSecret, Output, Target};
 use spilltrail_diagnostic::{Code, Diagnostic, Severity, visible};
+use spilltrail_event::{CaseRule, Pattern};
 
 use super::tls;
 use crate::arguments::ServeOptions;
+use crate::hunt::allowed;
 use crate::report::{self, Detail};
 use crate::{output, status};
 
@@ -92,6 +94,7 @@ pub(super) async fn run(
     }
     let content = Content::load(&serve.content)?;
     report::content(&content.problems, Detail::Full);
+    doubt(&content, serve);
     let plan = spilltrail_app::schedules_of(&content, serve)?;
     for (name, reason) in &plan.left_out {
         report::line(format_args!("note: {name} does not run: {reason}"));
@@ -101,11 +104,11 @@ pub(super) async fn run(
         report::line(format_args!("warning: {name} would be skipped when it is due: {reason}"));
     }
     for (name, reason) in doubtful.iter().take(FEW) {
-        report::line(format_args!("warning: {name} may find less than it is meant to: {reason}"));
+        report::line(format_args!("warning: {name} has a warning: {reason}"));
     }
     if let Some(more) = doubtful.len().checked_sub(FEW).filter(|more| *more > 0) {
         report::line(format_args!(
-            "warning: {} may find less than they are meant to; `spilltrail check` shows why",
+            "warning: {} with warnings; `spilltrail check` shows them",
             report::counted(more as u64, "more detection")
         ));
     }
@@ -128,12 +131,38 @@ fn missing_paths(serve: &AppOptions) -> Vec<(String, PathBuf)> {
     });
     let folders = serve.outputs.iter().filter_map(|output| {
         let Target::File(file) = &output.target else { return None };
-        Some((format!("output `{}`", output.name), file.path.parent()?.to_owned()))
+        let folder = file.path.parent()?;
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        Some((format!("output `{}`", output.name), folder.to_owned()))
     });
     logs.chain(folders).filter(|(_, path)| is_missing(path)).collect()
 }
 
-/// How many detections are named that may find less than they are meant to.
+/// Tells what the configuration names and the content does not have, and what its allow-list cannot mean.
+pub(super) fn doubt(content: &Content, serve: &AppOptions) {
+    for output in &serve.outputs {
+        for pattern in &output.filter.detections {
+            let named = Pattern::new(&**pattern, CaseRule::Ignore);
+            let detections = &content.set.detections;
+            if !detections.iter().any(|one| named.matches(&one.name) || named.matches(&one.id)) {
+                report::line(format_args!(
+                    "warning: output `{}`: there is no detection `{pattern}`",
+                    output.name
+                ));
+            }
+        }
+    }
+    allowed::doubts(&serve.allow, content, Detail::Full);
+    let today = jiff::Zoned::now().date();
+    for entry in serve.allow.iter().filter(|entry| entry.expires.is_some_and(|last| last < today)) {
+        report::line(format_args!(
+            "warning: {}: this allow-list entry has expired and hides nothing",
+            entry.origin
+        ));
+    }
+}
+
+/// How many detections with warnings are named.
 const FEW: usize = 5;
 
 /// What a check says of scheduled detections: names with reasons.
@@ -141,7 +170,7 @@ const FEW: usize = 5;
 struct Checked {
     /// Those that cannot run as things are.
     skipped: Vec<(String, String)>,
-    /// Those whose search has a mistake that is no error, such as a field that no event has.
+    /// Those with a warning, such as of a field that no event has.
     doubtful: Vec<(String, String)>,
 }
 

@@ -64,6 +64,7 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     let offered = serve.offered_sourcetypes();
     let is_first = !folder.store().is_file();
     let data = serve.data.display().to_string();
+    let configured = serve.clone();
     let server = Server::open(serve, health.clone(), cancel.clone()).await?;
     if is_first {
         report::line(format_args!(
@@ -73,6 +74,7 @@ pub(crate) async fn run(options: ServeOptions, cancel: CancellationToken) -> Res
     }
     let loaded = server.content().get();
     report::content(&loaded.problems, Detail::Counted);
+    check::doubt(&loaded, &configured);
     let audit = Arc::new(JournalAudit::new(Journal::new(server.wal()), health.clone()));
     let addresses: Vec<SocketAddr> = [hec, api].into_iter().flatten().collect();
     let certificate = Certificate::of(&options.file, &folder, &addresses)?;

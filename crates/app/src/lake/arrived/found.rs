@@ -108,7 +108,7 @@ impl<'e> Found<'e> {
         let request = ScanRequest { predicate: Predicate::All, fields };
         let mut decoder = Decoder::new(&DecodeOptions::new([request]));
         let mut origin = Origin {
-            sourcetype: of_batch.sourcetype.as_deref().map(Into::into),
+            sourcetype: super::sourcetype_of(of_batch).map(Into::into),
             ..Origin::new("")
         };
         let mut found: Vec<Result<RecordBatch, ArrowError>> = Vec::new();
@@ -125,7 +125,7 @@ impl<'e> Found<'e> {
             }
         };
         let may_be_quick = matches!(format, None | Some(Format::CloudTrail));
-        let mut reader = LeadReader::new(of_batch.sourcetype.as_deref());
+        let mut reader = LeadReader::new(super::sourcetype_of(of_batch));
         let (mut quick, mut arrived) = (Vec::new(), Vec::new());
         let mut damaged = BTreeMap::new();
         let may_be_event = |raw: &[u8]| String::from_utf8_lossy(raw).contains(OF_CLOUDTRAIL);

@@ -6,10 +6,10 @@ mod tests;
 
 use std::fmt;
 
-use spilltrail_decode::{Arrived, Damage, Leads};
+use spilltrail_decode::{Arrived, Damage, Leads, SOURCETYPES};
 use spilltrail_event::stored;
 use spilltrail_lake::{
-    Arrival, BatchError, EventRow, Rows as MovingRows, RowsBuilder, StoredBatch,
+    Arrival, BatchError, EventRow, Origin, Rows as MovingRows, RowsBuilder, StoredBatch,
 };
 use spilltrail_schedule::{Minutes, Moment};
 
@@ -115,6 +115,14 @@ impl MovingRows for MovedRows {
     }
 }
 
+/// Returns the sourcetype that a sender gave. One that is recognized has its own case, by which its fields are
+/// known: searches find it in any.
+fn sourcetype_of(origin: &Origin) -> Option<&str> {
+    let given = origin.sourcetype.as_deref()?;
+    let known = SOURCETYPES.iter().find(|name| name.eq_ignore_ascii_case(given));
+    Some(known.copied().unwrap_or(given))
+}
+
 /// Adds the rows of the events of a batch, and tells what is seen of them. Texts that nobody has looked at
 /// yet are read as log files are, so that one may give several rows, or none and be an event itself. If a
 /// part of one cannot be read, the text is an event beside those that can.
@@ -141,7 +149,7 @@ pub(crate) fn rows_of(
             time: event.time.or(arrival),
             received: *received,
             source: of_batch.source.as_deref(),
-            sourcetype: of_batch.sourcetype.as_deref(),
+            sourcetype: sourcetype_of(of_batch),
             host: of_batch.host.as_deref(),
             fields: event.fields,
             format: if of_batch.format.is_empty() { TEXT } else { &of_batch.format },

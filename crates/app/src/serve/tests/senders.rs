@@ -72,11 +72,14 @@ impl HuntSink for Names {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_senders_are_looked_at() {
     let rows = r#"{"user_name": "ann", "EventCode": "4624", "tag": "x"}"#;
+    let cloudtrail = r#"{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","userName":"ann"},"eventSource":"iam.amazonaws.com","eventName":"CreateAccessKey"}"#;
     for (asked, sourcetype, text) in [
         ("sourcetype=\"okta:im\"", Some("okta:im"), rows),
         ("sourcetype=okta:im EventCode=4624 tag=x", Some("okta:im"), rows),
         ("source=\"WinEventLog:Security\"", Some("okta:im"), rows),
         ("sourcetype=httpevent Accepted", None, r#"{"user_name": "ann"} Accepted"#),
+        // The case of a sourcetype that is known does not matter, or its fields would not be there.
+        ("sourcetype=aws:cloudtrail", Some("AWS:CloudTrail"), cloudtrail),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let detections = folder.path().join("content/detections");
