@@ -124,6 +124,15 @@ impl StoreReader {
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 
+    /// Returns the number of the last entry of the ledger; 0 if there is none.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn last_run(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT ifnull(max(number), 0) FROM runs";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
     /// Returns the entries of the ledger from a nominal time on, in the order of nominal times and of
     /// attempts.
     ///

@@ -1,8 +1,8 @@
 //! Copies a data folder while a server works in it, so that the copy is one that a server can go on with.
 //!
-//! Findings are copied first, so that they know of no event that the copied lake lacks. Then the log of
-//! arriving events is copied until no move has ended meanwhile, and the table as it is then: each event is in
-//! one of both.
+//! Findings are copied first, so that they know of no event that the copied lake lacks, and then the log of
+//! arriving events: again, until no run and no move has ended meanwhile. Then the table is copied as it is then:
+//! each event is in it or in the log.
 
 use std::fs;
 use std::io;
@@ -74,9 +74,9 @@ async fn copy_all(from: &Path, to: &Path) -> Result<Copied, AppError> {
     // The table must not know of batches whose numbers the copied log would give out again, and the log
     // must have noted the times of all that the table has.
     for attempt in 1.. {
-        let (log, to) = (source.lake().log(), target.lake().log());
-        let copied = blocking(move || copy_log(&log, &to)).await?;
-        copied.map_err(|reason| failed(from, reason))?;
+        let (of, to) = (source.clone(), target.clone());
+        let copied = blocking(move || copy_databases(&of, &to)).await?;
+        let is_whole = copied.map_err(|reason| failed(from, reason))?;
         match &mut table {
             Some(table) => table.refresh().await.map_err(LakeError::from).map_err(unreadable)?,
             None => {
@@ -85,12 +85,12 @@ async fn copy_all(from: &Path, to: &Path) -> Result<Copied, AppError> {
             }
         }
         let now = last_number(table.as_ref()).await.map_err(unreadable)?;
-        if now == moved {
+        if now == moved && is_whole {
             break;
         }
         if attempt == MOST_COPIES {
-            let reason =
-                "events move to the table faster than their log can be copied; try again later";
+            let reason = "events move to the table, or runs end, faster than the databases can be copied; \
+                          try again later";
             return Err(failed(from, reason.to_owned()));
         }
         moved = now;
@@ -128,11 +128,9 @@ fn copy_log(log: &Path, to: &Path) -> Result<(), String> {
     log.copy_to(to).map_err(|error| error.to_string())
 }
 
-/// Copies findings, lookups, tokens and the certificate of the server.
+/// Copies lookups, tokens and the certificate of the server.
 fn copy_beside(source: &DataFolder, target: &DataFolder) -> Result<(), String> {
     let text = |error: &dyn std::error::Error| error.to_string();
-    let store = StoreReader::open(&source.store()).map_err(|error| text(&error))?;
-    store.copy_to(&target.store()).map_err(|error| text(&error))?;
     for name in BESIDE {
         copy_if_there(&source.path().join(name), &target.path().join(name))
             .map_err(|error| text(&error))?;
@@ -144,6 +142,22 @@ fn copy_beside(source: &DataFolder, target: &DataFolder) -> Result<(), String> {
         copy_folder(&tls, &target.path().join("tls")).map_err(|error| text(&error))?;
     }
     copy_folder(&source.lookups(), &target.lookups()).map_err(|error| text(&error))
+}
+
+/// Copies findings, and then the log of arriving events. Returns false if a run ended meanwhile: it may have
+/// looked at late events that are no longer noted in the log, and the copy would not know of that run.
+fn copy_databases(source: &DataFolder, target: &DataFolder) -> Result<bool, String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let store = StoreReader::open(&source.store()).map_err(|error| text(&error))?;
+    match fs::remove_file(target.store()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(text(&error)),
+        _ => {}
+    }
+    store.copy_to(&target.store()).map_err(|error| text(&error))?;
+    copy_log(&source.lake().log(), &target.lake().log())?;
+    let copy = StoreReader::open(&target.store()).map_err(|error| text(&error))?;
+    let last = |store: &StoreReader| store.last_run().map_err(|error| text(&error));
+    Ok(last(&store)? == last(&copy)?)
 }
 
 /// Copies the files that a version of the table has, and its log up to there.

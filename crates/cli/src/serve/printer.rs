@@ -21,6 +21,8 @@ pub(super) struct Printer {
     nothing: Mutex<Option<Instant>>,
     /// The outputs that do not work, each with the number of attempts that failed.
     failing: Mutex<BTreeMap<String, u64>>,
+    /// Why the last runs of detections could not tell all, apart from numbers.
+    doubts: Mutex<BTreeMap<String, String>>,
 }
 
 impl Printer {
@@ -58,6 +60,19 @@ impl Printer {
     }
 }
 
+impl Printer {
+    /// Returns true if the reason of a run is not the one of the run before, which was told.
+    fn is_news(&self, detection: &str, reason: Option<&str>) -> bool {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(reason) = reason else {
+            doubts.remove(detection);
+            return true;
+        };
+        let kind: String = reason.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+        doubts.insert(detection.to_owned(), kind.clone()) != Some(kind)
+    }
+}
+
 impl ServeSink for Printer {
     fn event(&self, event: ServeEvent<'_>) {
         if let ServeEvent::Delivered { output, what, reason, .. } = &event
@@ -65,6 +80,12 @@ impl ServeSink for Printer {
         {
             let now = jiff::Timestamp::now();
             report::line(format_args!("{now:.0} {line}"));
+        }
+        let mut event = event;
+        if let ServeEvent::Ran { detection, reason, .. } = &mut event
+            && !self.is_news(detection, *reason)
+        {
+            *reason = None;
         }
         if matches!(event, ServeEvent::NoEvents { .. }) && !self.tells_nothing() {
             return;
@@ -139,7 +160,8 @@ fn lines(event: &ServeEvent<'_>) -> Vec<String> {
         ServeEvent::Delivered { output, finding, what: Delivered::GivenUp, reason } => {
             let reason = reason.unwrap_or_default();
             vec![format!(
-                "output {output}: finding {finding} is given up: {reason}; a request to the API sends it again"
+                "output {output}: finding {finding} is given up: {reason}; `spilltrail deliveries repeat` sends it \
+                 again"
             )]
         }
         ServeEvent::Delivered { .. } => Vec::new(),
@@ -167,6 +189,21 @@ fn thing(part: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_told_when_it_begins() {
+        let printer = Printer::default();
+        for (detection, reason, expected) in [
+            ("a", Some("none of 3 events has `x`"), true),
+            ("a", Some("none of 12 events has `x`"), false),
+            ("b", Some("none of 12 events has `x`"), true),
+            ("a", Some("it needs `y`"), true),
+            ("a", None, true),
+            ("a", Some("it needs `y`"), true),
+        ] {
+            assert_eq!(printer.is_news(detection, reason), expected, "{detection} {reason:?}");
+        }
+    }
 
     #[test]
     fn an_output_that_does_not_work_is_told_once() {
