@@ -83,6 +83,18 @@ pub struct ThrottleState {
     pub disturbed: Option<Disturbed>,
 }
 
+impl ThrottleState {
+    /// Forgets what is after a moment, as if nothing had run since.
+    pub fn cut(&mut self, moment: Moment) {
+        for reports in self.reports.values_mut() {
+            reports.retain(|report| *report <= moment);
+        }
+        self.reports.retain(|_, reports| !reports.is_empty());
+        self.newest = self.newest.min(moment);
+        self.disturbed = self.disturbed.filter(|disturbed| disturbed.after <= moment);
+    }
+}
+
 /// Runs whose answers no longer hold: those after one nominal time, up to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disturbed {

@@ -168,12 +168,14 @@ fn told(transaction: &Transaction<'_>, run: &RunRecord) -> Result<Moment, StoreE
     if run.status == Status::Late {
         return Ok(run.started);
     }
-    // None looks at what is after its nominal time.
+    // None looks at what is after its nominal time. One that ran when the clock was wrong counts for nothing.
     let sql = "SELECT max(covers_to) FROM runs
-               WHERE nominal > ?1 AND status IN ('done', 'late')
+               WHERE nominal > ?1 AND nominal <= ?2 AND status IN ('done', 'late')
                    AND (indexes LIKE '%\"risk\"%' OR indexes LIKE '%\"notable\"%')";
+    let took = i64::try_from(run.took / 1000).unwrap_or(i64::MAX);
+    let ended = run.started.plus(took.saturating_add(1));
     let mut statement = transaction.prepare_cached(sql)?;
-    let looked_at: Option<i64> = statement.query_row([run.nominal.0], |row| row.get(0))?;
+    let looked_at: Option<i64> = statement.query_row([run.nominal.0, ended.0], |row| row.get(0))?;
     Ok(looked_at.map_or(run.nominal, |end| run.nominal.max(Moment(end))))
 }
 

@@ -6,36 +6,37 @@
 
 use serde_json::Value;
 
+/// Parts of the names of fields that count. A search may give them any name; these are the usual ones.
+const COUNTS: &[&str] =
+    &["count", "sum", "total", "dc(", "distinct", "unique", "events", "bytes", "calls", "requests"];
+
 /// Returns whether a finding says nothing that the one before does not: it begins no earlier, no count of its
-/// result is higher, and no value is new. Both are given as JSON. What cannot be read says something.
+/// result is higher, and no list or text has another value. Both are given as JSON. What cannot be read says
+/// something.
 ///
-/// Averages and the like may rise because events are gone; only whole numbers are counts.
+/// A number that is no count, such as an age or an average, and a time change with a window that slides.
 pub(crate) fn adds_nothing(before: &str, after: &str) -> bool {
     let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
     let Some((before, after)) = parsed(before).zip(parsed(after)) else { return false };
-    let time = |body: &Value, name: &str| body[name].as_f64();
-    let (first, last) = (time(&before, "first_seen"), time(&before, "last_seen"));
-    if time(&after, "first_seen") < first {
+    let begin = |body: &Value| body["first_seen"].as_f64();
+    if begin(&after) < begin(&before) {
         return false;
     }
-    let Some(rows) = before["result"].as_object().zip(after["result"].as_object()) else {
+    let Some((before, after)) = before["result"].as_object().zip(after["result"].as_object())
+    else {
         return false;
     };
-    let is_within = |number: f64| {
-        first.is_some_and(|first| first.floor() <= number)
-            && last.is_some_and(|last| number <= last.ceil())
-    };
-    rows.1.iter().all(|(field, value)| {
-        let known = rows.0.get(field).map(members).unwrap_or_default();
-        members(value).into_iter().all(|value| {
-            known.contains(&value)
-                || match (number(value), known.as_slice()) {
-                    (Some(number), _) if number.fract() != 0.0 || is_within(number) => true,
-                    (Some(new), [old]) => self::number(old).is_some_and(|old| new <= old),
-                    (None, [old]) => is_later(old, value),
-                    _ => false,
-                }
-        })
+    after.iter().all(|(field, value)| match (before.get(field), value) {
+        (None, _) => false,
+        (Some(known), Value::Array(values)) => {
+            let known = members(known);
+            values.iter().all(|value| known.contains(&value))
+        }
+        (Some(known), value) if members(known).contains(&value) => true,
+        (Some(known), value) => match number(known).zip(number(value)) {
+            Some((known, value)) => !is_count(field) || value <= known,
+            None => is_time(known) && is_time(value),
+        },
     })
 }
 
@@ -47,18 +48,27 @@ fn members(value: &Value) -> Vec<&Value> {
     }
 }
 
-fn number(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+fn is_count(field: &str) -> bool {
+    let field = field.to_ascii_lowercase();
+    COUNTS.iter().any(|part| field.contains(part))
 }
 
-/// Returns true if both are times as people read them, and the second one is the later one: the first event of
-/// a window that slides.
-fn is_later(before: &Value, after: &Value) -> bool {
-    let time = |value: &Value| {
+fn number(value: &Value) -> Option<f64> {
+    let of_text = || {
+        let text = value.as_str()?;
+        let is_written = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
+        text.parse().ok().filter(|_| is_written)
+    };
+    value.as_f64().or_else(of_text)
+}
+
+/// Returns true for a time as people read it.
+fn is_time(value: &Value) -> bool {
+    let time = || {
         let text = value.as_str()?.get(..19)?.replacen(' ', "T", 1);
         text.parse::<jiff::civil::DateTime>().ok()
     };
-    time(before).zip(time(after)).is_some_and(|(before, after)| before <= after)
+    time().is_some()
 }
 
 #[cfg(test)]
@@ -73,8 +83,8 @@ mod tests {
             json!({"first_seen": first, "last_seen": 1000, "result": result}).to_string()
         };
         let before = json!({
-            "count": 5, "ips": ["1.1.1.1", "2.2.2.2"], "user": "ann", "firstTime": 900,
-            "first": "2026-11-30T12:00:00", "avg": "1.5", "bytes": "100",
+            "count": 5, "ips": ["1.1.1.1", "2.2.2.2"], "ports": "22", "user": "ann", "firstTime": 900,
+            "first": "2026-11-30T12:00:00", "avg": "1.5", "sum(bytes)": "100", "age": 3,
         });
         for (first, field, value, expected) in [
             (900, "count", json!(5), true),
@@ -83,13 +93,16 @@ mod tests {
             (890, "count", json!(5), false),
             (900, "ips", json!("2.2.2.2"), true),
             (900, "ips", json!(["1.1.1.1", "3.3.3.3"]), false),
+            // A list of numbers counts nothing.
+            (900, "ports", json!(["21", "22"]), false),
             (900, "user", json!("bob"), false),
             (950, "firstTime", json!(950), true),
             (950, "first", json!("2026-11-30T12:10:00"), true),
-            (950, "first", json!("2026-11-30 11:59:00"), false),
+            (950, "first", json!("nan"), false),
             (950, "avg", json!("1.75"), true),
-            (950, "bytes", json!("90"), true),
-            (950, "bytes", json!("101"), false),
+            (950, "age", json!(4), true),
+            (950, "sum(bytes)", json!("90"), true),
+            (950, "sum(bytes)", json!("101"), false),
             (950, "new", json!(1), false),
         ] {
             let mut after = before.clone();

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::StoreError;
 
@@ -20,7 +21,15 @@ pub(crate) fn take(path: &Path) -> Result<File, StoreError> {
     };
     let file = File::options().create(true).truncate(false).write(true).open(&beside);
     let file = file.map_err(|error| failed(&error))?;
-    match file.try_lock() {
+    let mut tries = 0;
+    let mut lock = file.try_lock();
+    // Who looks whether somebody has it holds it for a moment.
+    while matches!(lock, Err(TryLockError::WouldBlock)) && tries < 10 {
+        std::thread::sleep(Duration::from_millis(10));
+        lock = file.try_lock();
+        tries += 1;
+    }
+    match lock {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(failed(&error)),

@@ -7,8 +7,8 @@
 //! once more. A content is withdrawn only when the last run of all that had it has it no longer, as in
 //! lists. What an entry of the allow-list hides counts as not found.
 //!
-//! So whoever follows the entries knows at any time which contents are found. What is told is open, even if
-//! somebody has closed the finding before.
+//! So whoever follows the entries knows at any time which contents are found. What somebody has
+//! closed is open again if more of it is told.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};

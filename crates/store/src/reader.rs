@@ -124,12 +124,13 @@ impl StoreReader {
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// Returns the number of the last entry of the ledger; 0 if there is none.
+    /// Returns the number of the last entry of the ledger of a run that ran again for late events; 0 if there is
+    /// none.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
-    pub fn last_run(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT ifnull(max(number), 0) FROM runs";
+    pub fn last_late_run(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT ifnull(max(number), 0) FROM runs WHERE status = 'late'";
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 

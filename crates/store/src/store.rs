@@ -189,25 +189,37 @@ impl Store {
         };
         let transaction = self.begin()?;
         ledger::add(&transaction, &entry)?;
-        ledger::close_seam(&transaction, &missed.schedule, missed.last)?;
+        // What was before a changed schedule is in the gap; other firings that do not run leave it to the next.
+        if status == Status::Gap && missed.interval.is_some() {
+            ledger::close_seam(&transaction, &missed.schedule, missed.last)?;
+        }
         ledger::move_on(&transaction, &missed.schedule, missed.last)?;
         Ok(transaction.commit()?)
     }
 
     /// Takes a schedule back that is ahead of the clock: to its last nominal time up to `now`, or to `now` if
-    /// there was none. Returns where it is then. What has run for a later time stays in the ledger.
+    /// there was none. Returns where it is then. Its runs for later times are removed from the ledger, and what
+    /// they throttled: they have looked at nothing.
     ///
     /// # Errors
     /// Fails if there is no such schedule, or if the file cannot be written.
     pub fn take_back(&mut self, schedule: &str, now: Moment) -> Result<Moment, StoreError> {
+        let mut throttle = self.reader.throttle(schedule)?;
+        throttle.cut(now);
+        let transaction = self.begin()?;
+        let later = "DELETE FROM runs WHERE schedule = ?1 AND nominal > ?2";
+        transaction.prepare_cached(later)?.execute((schedule, now.0))?;
         let sql = "UPDATE schedules SET done = coalesce(
-                       (SELECT max(nominal) FROM runs
-                        WHERE schedule = ?1 AND nominal <= ?2 AND status <> 'failed'), ?2)
+                       (SELECT max(nominal) FROM runs WHERE schedule = ?1 AND status <> 'failed'), ?2)
                    WHERE id = ?1 RETURNING done";
-        let mut statement = self.reader.connection.prepare_cached(sql)?;
+        let mut statement = transaction.prepare_cached(sql)?;
         let done: Option<i64> =
             statement.query_row((schedule, now.0), |row| row.get(0)).optional()?;
-        done.map(Moment).ok_or_else(|| StoreError::NoSchedule { id: schedule.to_owned() })
+        drop(statement);
+        let done = done.ok_or_else(|| StoreError::NoSchedule { id: schedule.to_owned() })?;
+        set_throttle(&transaction, schedule, &throttle)?;
+        transaction.commit()?;
+        Ok(Moment(done))
     }
 
     /// Begins a transaction that writes. It waits for those of other processes first, because one that

@@ -119,7 +119,7 @@ pub(super) async fn offer(
 ) -> Result<Offer, AppError> {
     let read = &options.run.read;
     let indexes = listing::indexes(read).await?;
-    let Origins { sourcetypes: given, sources } = listing::origins(read).await?;
+    let Origins { sourcetypes: given, sources, has_more_sources } = listing::origins(read).await?;
     let mut sourcetypes: Vec<String> = match &read.sourcetype {
         Some(named) => vec![named.clone()],
         None => {
@@ -130,7 +130,10 @@ pub(super) async fn offer(
             recognized.chain(given.into_iter().filter(|name| !is_recognized(name))).collect()
         }
     };
-    let own = own(&sourcetypes);
+    let mut own = own(&sourcetypes);
+    if has_more_sources {
+        own.push(fields::SOURCE.to_owned());
+    }
     let has_findings = |indexes: &BTreeSet<String>| {
         indexes.iter().any(|index| OF_FINDINGS.contains(&index.as_str()))
     };

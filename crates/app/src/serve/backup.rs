@@ -1,7 +1,7 @@
 //! Copies a data folder while a server works in it, so that the copy is one that a server can go on with.
 //!
 //! Findings are copied first, so that they know of no event that the copied lake lacks, and then the log of
-//! arriving events: again, until no run and no move has ended meanwhile. Then the table is copied as it is then:
+//! arriving events: again, until no move and no run for late events has ended meanwhile. Then the table is copied as it is then:
 //! each event is in it or in the log.
 
 use std::fs;
@@ -144,8 +144,8 @@ fn copy_beside(source: &DataFolder, target: &DataFolder) -> Result<(), String> {
     copy_folder(&source.lookups(), &target.lookups()).map_err(|error| text(&error))
 }
 
-/// Copies findings, and then the log of arriving events. Returns false if a run ended meanwhile: it may have
-/// looked at late events that are no longer noted in the log, and the copy would not know of that run.
+/// Copies findings, and then the log of arriving events. Returns false if a run ended meanwhile that was
+/// made again for late events: these may no longer be noted in the log, and the copy would not know of the run.
 fn copy_databases(source: &DataFolder, target: &DataFolder) -> Result<bool, String> {
     let text = |error: &dyn std::error::Error| error.to_string();
     let store = StoreReader::open(&source.store()).map_err(|error| text(&error))?;
@@ -156,7 +156,7 @@ fn copy_databases(source: &DataFolder, target: &DataFolder) -> Result<bool, Stri
     store.copy_to(&target.store()).map_err(|error| text(&error))?;
     copy_log(&source.lake().log(), &target.lake().log())?;
     let copy = StoreReader::open(&target.store()).map_err(|error| text(&error))?;
-    let last = |store: &StoreReader| store.last_run().map_err(|error| text(&error));
+    let last = |store: &StoreReader| store.last_late_run().map_err(|error| text(&error));
     Ok(last(&store)? == last(&copy)?)
 }
 

@@ -1,7 +1,7 @@
 //! Brings logs in that appear in folders and buckets: each is listed again and again, and what is new
 //! comes in once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -93,28 +93,33 @@ pub(super) async fn follow(runner: Arc<Runner>, input: InputOptions) {
     }
 }
 
-/// What was skipped because it has no event, so that it is told when there is more of it.
+/// The most names of what was skipped that are remembered; after that, the first of each look is told.
+const MOST_SKIPPED: usize = 10_000;
+
+/// The names of what was skipped because it has no event, so that each is told once.
 #[derive(Debug, Default)]
-struct Skipped(usize);
+struct Skipped(BTreeSet<String>);
 
 impl Skipped {
-    /// Returns what to tell of a look, if more was skipped than ever before.
+    /// Returns what to tell of a look, if it skipped what no look before did.
     fn see(&mut self, unread: &[Unread]) -> Option<String> {
         let is_skipped = |unread: &&Unread| {
-            use UnreadKind::{Foreign, ForeignEntries, NoEvents, NoLog, UntimedRows};
-            matches!(unread.kind, Foreign | ForeignEntries | NoEvents | NoLog | UntimedRows)
+            use UnreadKind::{Foreign, ForeignEntries, NoLog, UntimedRows};
+            matches!(unread.kind, Foreign | ForeignEntries | NoLog | UntimedRows)
         };
-        let skipped: Vec<&Unread> = unread.iter().filter(is_skipped).collect();
-        let more = |unread: &&Unread| 1 + usize::try_from(unread.more).unwrap_or(usize::MAX);
-        let count = skipped.iter().map(more).fold(0, usize::saturating_add);
-        if count <= self.0 {
-            return None;
+        if self.0.len() >= MOST_SKIPPED {
+            self.0.clear();
         }
-        self.0 = count;
-        let first = reason(skipped.first()?);
-        Some(match count {
-            1 => first,
-            count => format!("{first}; and {} more have no event", count - 1),
+        let new: Vec<&Unread> = unread
+            .iter()
+            .filter(is_skipped)
+            .filter(|unread| self.0.insert(unread.name.clone()))
+            .collect();
+        let first = reason(new.first()?);
+        let more: u64 = new.iter().map(|unread| unread.more).sum::<u64>() + new.len() as u64 - 1;
+        Some(match more {
+            0 => first,
+            more => format!("{first}; and {more} more have no event"),
         })
     }
 }
@@ -198,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_skipped_is_told_when_there_is_more_of_it() {
+    fn what_is_skipped_is_told_once() {
         let unread = |kind, name: &str, more| Unread {
             name: name.to_owned(),
             kind,
@@ -216,8 +221,9 @@ mod tests {
         );
         assert_eq!(skipped.see(std::slice::from_ref(&log)), None);
         assert_eq!(skipped.see(&[]), None);
-        let told = skipped.see(&[log, many]).unwrap();
-        assert_eq!(told, "a.log: holds no JSON; and 7 more have no event");
+        let other = unread(UnreadKind::Foreign, "d.log", 0);
+        let told = skipped.see(&[log, many, other]).unwrap();
+        assert_eq!(told, "b.log: holds no JSON; and 7 more have no event");
     }
 
     #[test]

@@ -59,7 +59,7 @@ use crate::error::AppError;
 use crate::hunt::held::offer_of_server;
 use crate::kept_file;
 use journal::Journaled;
-use mover::Mover;
+use mover::{Clock, Mover};
 use outputs::Outputs;
 use priority::Priorities;
 use runner::{Loaded, Runner};
@@ -234,6 +234,7 @@ async fn schedule(
 ) -> Result<(), AppError> {
     let mut files = files_of(runner).await?;
     let (mut looked_at, mut kept_at) = (Instant::now(), Instant::now());
+    let mut clock = Clock::new(Instant::now(), jiff::Timestamp::now().into());
     let mut scheduler = Scheduler::new(runner.clone(), loaded, now()).await?;
     let trouble = |part| Trouble::new(runner.sink.clone(), part, "");
     let (mut of_runs, mut of_content) = (trouble("scheduler"), trouble("content"));
@@ -255,7 +256,8 @@ async fn schedule(
             () = runner.cancel.cancelled() => return Ok(()),
             () = tokio::time::sleep(Duration::from_secs(pause)) => {}
         }
-        if kept_at.elapsed() >= FINDINGS_EVERY {
+        clock.see(Instant::now(), jiff::Timestamp::now().into());
+        if kept_at.elapsed() >= FINDINGS_EVERY && clock.is_trusted(Instant::now()) {
             kept_at = Instant::now();
             let before = now().plus(-runner.options.retention.findings.saturating_mul(86_400));
             of_findings.of(runner.with_store(move |store| store.remove_before(before)).await);

@@ -29,8 +29,9 @@ const TIDY_EVERY: Duration = Duration::from_mins(5);
 /// How long a server works before it drops anything. The clock of a machine that has just started may be
 /// wrong, and what is dropped by a wrong one does not come back.
 const BEFORE_DROPS: Duration = Duration::from_mins(10);
-/// How far the clock may have gone ahead of the time that has passed, before it is not trusted.
-const LEAP: Duration = Duration::from_hours(1);
+/// How far the clock may have gone ahead of the time that has passed, before it is not trusted. A machine that
+/// sleeps at night passes no time.
+const LEAP: Duration = Duration::from_hours(24);
 /// How long nothing is dropped after that, unless the clock goes back.
 const AFTER_LEAP: Duration = Duration::from_hours(24);
 /// How long files that stopped to count are kept, for searches that opened the table before.
@@ -68,9 +69,9 @@ impl Mover {
         while self.pause(EVERY).await {
             if let Some(leap) = clock.see(Instant::now(), jiff::Timestamp::now().into()) {
                 let what = format!(
-                    "the clock went ahead by {} hours at once; no old events are dropped for a day, unless \
+                    "the clock went ahead by {} days at once; no old events are dropped for a day, unless \
                      it goes back",
-                    leap.as_secs() / 3600
+                    leap.as_secs() / 86_400
                 );
                 self.sink.event(ServeEvent::Warning { part: "lake", what: &what });
             }
@@ -183,7 +184,7 @@ impl Mover {
 
 /// Looks after the clock of the machine: what is dropped by a wrong one does not come back.
 #[derive(Debug)]
-struct Clock {
+pub(super) struct Clock {
     /// The last time that both were looked at.
     seen: (Instant, SystemTime),
     /// When the clock went ahead last.
@@ -191,12 +192,12 @@ struct Clock {
 }
 
 impl Clock {
-    fn new(passed: Instant, shown: SystemTime) -> Self {
+    pub(super) fn new(passed: Instant, shown: SystemTime) -> Self {
         Self { seen: (passed, shown), leaped: None }
     }
 
     /// Compares the clock with the time that has passed. Returns how far it went ahead, if that is too far.
-    fn see(&mut self, passed: Instant, shown: SystemTime) -> Option<Duration> {
+    pub(super) fn see(&mut self, passed: Instant, shown: SystemTime) -> Option<Duration> {
         let (passed_before, shown_before) = std::mem::replace(&mut self.seen, (passed, shown));
         let passed_since = passed.saturating_duration_since(passed_before);
         match shown.duration_since(shown_before + passed_since) {
@@ -212,7 +213,7 @@ impl Clock {
         }
     }
 
-    fn is_trusted(&self, passed: Instant) -> bool {
+    pub(super) fn is_trusted(&self, passed: Instant) -> bool {
         self.leaped.is_none_or(|at| passed.saturating_duration_since(at) >= AFTER_LEAP)
     }
 }

@@ -429,9 +429,10 @@ fn throttle_of(detection: &Detection) -> Option<Throttle> {
     Throttle::new(throttling.fields.clone(), &throttling.period).ok()
 }
 
-/// Returns true if what a search needs is a part of the events that senders may send.
+/// Returns true if what a search needs is a part of the events that senders may send. An index that is not there
+/// may be misspelled.
 fn is_of_events(kind: NeedKind) -> bool {
-    matches!(kind, NeedKind::Sourcetype | NeedKind::Index | NeedKind::DataModel)
+    matches!(kind, NeedKind::Sourcetype | NeedKind::DataModel)
 }
 
 impl Ended {

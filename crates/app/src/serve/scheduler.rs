@@ -478,7 +478,8 @@ impl Scheduler {
                 && let Some(next) = schedule.next(*done)
                 && let Ok(interval) = schedule.interval(next)
             {
-                firsts.insert(id, interval.from);
+                // A weekly one does not begin before its next run, which is no reason to call today old.
+                firsts.insert(id, interval.from.min(*done));
             }
         }
         firsts.retain(|id, _| {

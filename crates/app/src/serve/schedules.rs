@@ -6,6 +6,7 @@ use std::sync::Arc;
 use spilltrail_content::{ContentSet, Detection, Scheduling};
 use spilltrail_detect::AnalyzedContent;
 use spilltrail_diagnostic::Severity;
+use spilltrail_event::fields;
 use spilltrail_schedule::{Concern, Mode, Moment, Priority, Schedule, ScheduleSpec, Window};
 use spilltrail_search::analysis::{Analysis, Need, NeedKind, OF_FINDINGS, OF_RISK, Offer, analyze};
 
@@ -141,16 +142,15 @@ impl Schedules {
             self.left_out.push((name, "the configuration file says so".to_owned()));
             return Ok(());
         }
-        let is_set = own.clone().next().is_some();
-        let scheduling = own.fold(scheduling.clone(), |scheduling, own| own.applied(scheduling));
-        let schedule = match working(&scheduling, &options.zone, now) {
+        let set = own.fold(scheduling.clone(), |scheduling, own| own.applied(scheduling));
+        let schedule = match working(&set, &options.zone, now) {
             Ok(schedule) => schedule,
-            // What somebody wrote into the configuration is a mistake there.
-            Err(reason) if is_set => return Err(AppError::Schedule { name, reason }),
-            Err(reason) => {
+            Err(reason) if working(scheduling, &options.zone, now).is_err() => {
                 self.left_out.push((name, reason));
                 return Ok(());
             }
+            // What made it wrong is in the configuration.
+            Err(reason) => return Err(AppError::Schedule { name, reason }),
         };
         let version = format!("{} {}", detection.version, crate::hash::of(&detection.search));
         self.run.insert(detection.id.clone(), Scheduled { name, schedule, what, indexes, version });
@@ -216,8 +216,13 @@ fn needs(analysis: &Analysis, offer: &Offer) -> Option<Need> {
 /// Returns the indexes that a search reads, as far as late events are asked for them; empty for all of logs.
 /// Findings do not arrive: they are told when they are made.
 fn indexes_of(analysis: &Analysis, offer: &Offer) -> Vec<String> {
-    let is_of_risk = analysis.reads_only_risk(&offer.knowledge);
-    if is_of_risk { vec![OF_RISK.to_owned()] } else { Vec::new() }
+    if analysis.reads_only_risk(&offer.knowledge) {
+        return vec![OF_RISK.to_owned()];
+    }
+    let named = analysis.facts.origins.get(fields::INDEX).into_iter().flatten();
+    let named: Vec<String> = named.map(|name| name.to_lowercase()).collect();
+    let are_of_findings = named.iter().all(|name| OF_FINDINGS.contains(&name.as_str()));
+    if are_of_findings { named } else { Vec::new() }
 }
 
 /// Returns when a schedule of the content fires.

@@ -123,7 +123,7 @@ fn list(options: &FindingsListOptions) -> Result<ExitCode> {
     };
     // Tables show what an ARN names; who writes that means the ARN.
     if let Some(entity) = options.entity.as_deref().filter(|entity| is_short_name(entity))
-        && reader.list(&filter, None, 1)?.total == 0
+        && any(&reader, &filter)? == 0
     {
         filter.entity = Some(format!("arn:*:{entity}"));
     }
@@ -163,29 +163,31 @@ fn nothing(reader: &StoreReader, filter: &Filter) -> Result<String> {
         return Ok("no notable is open; `--all` lists other findings, too, and `--status closed` closed ones"
             .to_owned());
     }
-    let any = |filter: &Filter| -> Result<u64> {
-        let all = Filter {
-            is_all: true,
-            statuses: TriageStatus::ALL.to_vec(),
-            has_withdrawn: true,
-            suppressed: Suppressed::Show,
-            ..filter.clone()
-        };
-        Ok(reader.list(&all, None, 1)?.total)
-    };
-    match any(filter)? {
+    match any(reader, filter)? {
         0 => {}
         1 => return Ok(OTHER_THAN_OPEN.replace("{}", "one other finding is")),
         other => return Ok(OTHER_THAN_OPEN.replace("{}", &format!("{other} other findings are"))),
     }
     if let Some(name) = &filter.detection
-        && any(&Filter { detection: Some(name.clone()), ..Filter::default() })? == 0
+        && any(reader, &Filter { detection: Some(name.clone()), ..Filter::default() })? == 0
     {
         return Ok(format!(
             "no finding is of a detection called `{name}`; `*` stands for any characters of a name"
         ));
     }
     Ok("no finding is like that".to_owned())
+}
+
+/// Returns how many findings there are like a filter, whatever became of them.
+fn any(reader: &StoreReader, filter: &Filter) -> Result<u64> {
+    let all = Filter {
+        is_all: true,
+        statuses: TriageStatus::ALL.to_vec(),
+        has_withdrawn: true,
+        suppressed: Suppressed::Show,
+        ..filter.clone()
+    };
+    Ok(reader.list(&all, None, 1)?.total)
 }
 
 /// What is said if a list has nothing, and would have something with other options.

@@ -55,7 +55,7 @@ impl Audit for JournalAudit {
         if refusal.part == Part::Collector && self.news.are(&refusal, Instant::now()) {
             let from = refusal.address.map(|address| format!(" from {address}"));
             let what = format!(
-                "events{} are refused: {}; `index=_audit` has each time",
+                "requests{} are refused: {}; `index=_audit` has each time",
                 from.unwrap_or_default(),
                 why(refusal.reason)
             );

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use spilltrail_app::{Delivered, ServeEvent, ServeSink};
+use spilltrail_store::Status;
 
 use crate::report;
 
@@ -82,7 +83,8 @@ impl ServeSink for Printer {
             report::line(format_args!("{now:.0} {line}"));
         }
         let mut event = event;
-        if let ServeEvent::Ran { detection, reason, .. } = &mut event
+        if let ServeEvent::Ran { detection, status: Status::Done | Status::Late, reason, .. } =
+            &mut event
             && !self.is_news(detection, *reason)
         {
             *reason = None;

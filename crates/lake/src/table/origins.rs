@@ -22,7 +22,12 @@ pub struct Origins {
     pub sourcetypes: BTreeSet<String>,
     /// The sources: of one with `/`, all up to the last of them, because each file of a folder is a source.
     pub sources: BTreeSet<String>,
+    /// Whether there are more sources than these.
+    pub has_more_sources: bool,
 }
+
+/// The most sources that are told apart: a sender may have one for each request.
+const MOST_SOURCES: usize = 10_000;
 
 impl Origins {
     /// Adds what an event, or a batch of them, says.
@@ -37,7 +42,11 @@ impl Origins {
         }
         if let Some(name) = source {
             let folder = name.rfind('/').map_or(name, |end| &name[..=end]);
-            add(&mut self.sources, folder);
+            if self.sources.len() < MOST_SOURCES {
+                add(&mut self.sources, folder);
+            } else {
+                self.has_more_sources |= !self.sources.contains(folder);
+            }
         }
     }
 }

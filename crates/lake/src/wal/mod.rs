@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -260,7 +261,6 @@ impl Drop for Wal {
     }
 }
 
-/// Takes the lock that makes this process the only writer.
 /// Refuses SQLite's own log if it was damaged: who opens it would lose what is behind.
 fn check_log(path: &Path) -> Result<(), WalError> {
     let unreadable =
@@ -283,13 +283,22 @@ fn lock_of(path: &Path) -> PathBuf {
     path.with_extension("lock")
 }
 
+/// Takes the lock that makes this process the only writer.
 fn locked(path: &Path) -> Result<File, WalError> {
     let beside = lock_of(path);
     let failed =
         |error: &std::io::Error| WalError::Form { path: beside.clone(), reason: error.to_string() };
     let file = File::options().create(true).truncate(false).write(true).open(&beside);
     let file = file.map_err(|error| failed(&error))?;
-    match file.try_lock() {
+    let mut tries = 0;
+    let mut lock = file.try_lock();
+    // Who looks whether somebody has it holds it for a moment.
+    while matches!(lock, Err(TryLockError::WouldBlock)) && tries < 10 {
+        std::thread::sleep(Duration::from_millis(10));
+        lock = file.try_lock();
+        tries += 1;
+    }
+    match lock {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(WalError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(failed(&error)),

@@ -91,9 +91,15 @@ fn risk_is_told_where_somebody_still_looks() {
     looked(3600, 3600, "risk");
     looked(7200, 7000, "risk");
     looked(9000, 9000, "main");
-    finish(&mut store, 3600, 1, &[finding("x", "1")]);
-    finish(&mut store, 7200, 1, &[finding("y", "1")]);
-    let counted = super::counted(store.reader(), 0, 20_000);
+    // When the clock was wrong.
+    looked(1_000_000, 1_000_000, "risk");
+    for (nominal, id) in [(3600, "x"), (7200, "y")] {
+        let run = RunRecord { started: Moment(7300), ..run(nominal, 1, Status::Done) };
+        let findings = [finding(id, "1")];
+        let outcome = Outcome { run: &run, findings: &findings, throttle: None, hits: &[] };
+        store.finish_run(&outcome).unwrap();
+    }
+    let counted = super::counted(store.reader(), 0, 2_000_000);
     let told: Vec<i64> = counted.iter().map(|one| one.told.0).collect();
     assert_eq!(told, [7000, 7200]);
 }

@@ -141,6 +141,25 @@ fn a_schedule_begins_when_it_is_new() {
     assert_eq!(set(true, 300), Moment(0));
 }
 
+/// What ran when the clock was wrong has looked at nothing.
+#[test]
+fn a_schedule_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(&folder);
+    for nominal in [3600, 7200, 900_000] {
+        end(&mut store, &run(nominal, 1, Status::Done));
+    }
+    store.record_missed(&missed(500_000, 800_000, Reason::BeyondLookBack)).unwrap();
+    assert_eq!(done(&store), Moment(900_000));
+    assert_eq!(store.take_back("a", Moment(9000)).unwrap(), Moment(7200));
+    assert_eq!(done(&store), Moment(7200));
+    let left: Vec<i64> =
+        store.reader().runs(Moment(0)).unwrap().iter().map(|run| run.nominal.0).collect();
+    assert_eq!(left, [3600, 7200]);
+    let error = store.take_back("b", Moment(9000)).unwrap_err().to_string();
+    assert_eq!(error, "there is no schedule `b` in the store");
+}
+
 /// Until a run has looked at what is before the events of a changed schedule, no change forgets it.
 #[test]
 fn a_seam_stays_until_a_run_has_looked_at_it() {

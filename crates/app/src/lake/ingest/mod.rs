@@ -151,7 +151,7 @@ async fn run(
         }
     }
     done.unread = Unread::of(&logs, Times::Unused);
-    if logs.report().total.events == 0 {
+    if done.known == 0 && logs.report().total.events == 0 {
         let has_range = options.wanted.time != TimeBounds::default();
         done.unread.extend(Unread::out_of_range(&logs, has_range, &TimeZone::UTC));
     }
