@@ -88,6 +88,7 @@ impl Ours {
         let arguments = ["search", "--detection", READS, "--until", "anomalydetection"];
         let mut command = vec![text(&self.program)];
         command.extend(arguments.map(str::to_owned));
+        command.extend(content_arguments(None));
         command.extend([text(&data.join("AWSLogs")), "--format".into(), "ndjson".into()]);
         command
     }
@@ -134,10 +135,14 @@ impl Ours {
     }
 }
 
+/// Without content of its own, a hunt has the built-in detections, of which three take the form that
+/// every engine here answers.
 fn content_arguments(content: Option<&Path>) -> Vec<String> {
     match content {
         Some(folder) => vec!["--no-builtin".into(), "--content".into(), text(folder)],
-        None => Vec::new(),
+        None => {
+            vec!["--content".into(), text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("content"))]
+        }
     }
 }
 
