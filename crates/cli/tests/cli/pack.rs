@@ -16,7 +16,7 @@ const EXPECTED: &[(&str, u64, usize)] = &[
     ("aws_ebs_snapshot_shared_outside_the_account", 80, 1),
     ("aws_ecr_repository_policy_opened", 56, 1),
     ("aws_exfiltration_via_anomalous_getobject_api_activity", 64, 1),
-    ("aws_exfiltration_via_datasync_task", 64, 1),
+    ("aws_exfiltration_via_datasync_task", 64, 2),
     ("aws_kms_grant_to_another_account", 64, 1),
     ("aws_kms_key_policy_opened", 64, 1),
     ("aws_lambda_function_policy_opened", 56, 1),
