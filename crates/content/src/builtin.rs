@@ -32,6 +32,7 @@ pub static BUILTIN: &[(&str, &str)] = pack![
     "detections/cloud/aws_vpc_traffic_mirroring_session_created.yml",
     "macros/bulk_retrieval_threshold.yml",
     "macros/cloudtrail.yml",
+    "macros/identify_caller.yml",
     "macros/resource_policy_grantees.yml",
     "macros/security_content_ctime.yml",
     "stories/aws_data_exfiltration.yml",
