@@ -25,7 +25,7 @@ const EXPECTED: &[(&str, u64, usize)] = &[
     ("aws_rds_snapshot_shared_outside_the_account", 80, 1),
     ("aws_redshift_snapshot_shared_outside_the_account", 72, 1),
     ("aws_s3_batch_operations_job_created", 49, 1),
-    ("aws_s3_bucket_acl_opened", 72, 1),
+    ("aws_s3_bucket_acl_opened", 72, 7),
     ("aws_s3_bucket_policy_opened", 72, 10),
     ("aws_s3_public_access_block_removed", 64, 1),
     ("aws_s3_replication_to_another_account", 64, 1),
