@@ -10,8 +10,8 @@ use crate::fixture::Fixture;
 /// Name, risk score and expected number of findings of each detection.
 const EXPECTED: &[(&str, u64, usize)] = &[
     ("aws_ami_attribute_modification_for_exfiltration", 80, 2),
-    ("aws_bulk_decryption_of_parameter_store_parameters", 64, 2),
-    ("aws_bulk_retrieval_of_secrets_manager_secrets", 72, 3),
+    ("aws_bulk_decryption_of_parameter_store_parameters", 64, 4),
+    ("aws_bulk_retrieval_of_secrets_manager_secrets", 72, 5),
     ("aws_datasync_location_outside_the_account", 72, 1),
     ("aws_ebs_snapshot_shared_outside_the_account", 80, 1),
     ("aws_ecr_repository_policy_opened", 56, 2),
