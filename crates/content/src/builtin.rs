@@ -34,6 +34,7 @@ pub static BUILTIN: &[(&str, &str)] = pack![
     "macros/cloudtrail.yml",
     "macros/identify_caller.yml",
     "macros/is_own_account.yml",
+    "macros/is_own_organization.yml",
     "macros/own_accounts.yml",
     "macros/own_organizations.yml",
     "macros/own_values.yml",

@@ -9,7 +9,7 @@ use crate::fixture::Fixture;
 
 /// Name, risk score and expected number of findings of each detection.
 const EXPECTED: &[(&str, u64, usize)] = &[
-    ("aws_ami_attribute_modification_for_exfiltration", 80, 2),
+    ("aws_ami_attribute_modification_for_exfiltration", 80, 4),
     ("aws_bulk_decryption_of_parameter_store_parameters", 64, 4),
     ("aws_bulk_retrieval_of_secrets_manager_secrets", 72, 5),
     ("aws_datasync_location_outside_the_account", 72, 1),
@@ -23,7 +23,7 @@ const EXPECTED: &[(&str, u64, usize)] = &[
     ("aws_machine_image_or_instance_exported_to_s3", 56, 1),
     ("aws_rds_snapshot_exported_to_s3", 49, 1),
     ("aws_rds_snapshot_shared_outside_the_account", 80, 1),
-    ("aws_redshift_snapshot_shared_outside_the_account", 72, 1),
+    ("aws_redshift_snapshot_shared_outside_the_account", 72, 3),
     ("aws_s3_batch_operations_job_created", 49, 1),
     ("aws_s3_bucket_acl_opened", 72, 7),
     ("aws_s3_bucket_policy_opened", 72, 10),
