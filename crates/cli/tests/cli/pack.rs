@@ -27,8 +27,8 @@ const EXPECTED: &[(&str, u64, usize)] = &[
     ("aws_s3_batch_operations_job_created", 49, 1),
     ("aws_s3_bucket_acl_opened", 72, 7),
     ("aws_s3_bucket_policy_opened", 72, 10),
-    ("aws_s3_public_access_block_removed", 64, 1),
-    ("aws_s3_replication_to_another_account", 64, 1),
+    ("aws_s3_public_access_block_removed", 64, 3),
+    ("aws_s3_replication_to_another_account", 64, 3),
     ("aws_vpc_traffic_mirroring_session_created", 56, 1),
 ];
 
