@@ -34,7 +34,7 @@ const EXPECTED: &[(&str, u64, usize)] = &[
     ("aws_resource_share_outside_the_account", 56, 3),
     ("aws_s3_batch_operations_job_created", 49, 3),
     ("aws_s3_bucket_acl_opened", 72, 7),
-    ("aws_s3_bucket_policy_opened", 72, 12),
+    ("aws_s3_bucket_policy_opened", 72, 14),
     ("aws_s3_public_access_block_removed", 64, 3),
     ("aws_s3_replication_to_another_account", 64, 3),
     ("aws_vpc_traffic_mirroring_session_created", 56, 2),
