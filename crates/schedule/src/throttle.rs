@@ -301,6 +301,23 @@ mod tests {
         verdicts.into_iter().map(|verdict| verdict == Verdict::Report).collect()
     }
 
+    /// After a clock that was far ahead, a throttle holds back as before. What was reported before the clock was
+    /// wrong is forgotten, so that it is told once too often.
+    #[test]
+    fn what_is_cut_off_holds_nothing_back() {
+        let throttle = throttle("3h");
+        let mut state = ThrottleState::default();
+        for (hour, users, reported) in
+            [(1, &["ann"][..], &[true][..]), (9000, &["ann", "bob"], &[true, true])]
+        {
+            assert_eq!(run(&throttle, &mut state, hour, users), reported);
+        }
+        state.cut(Moment(HOUR));
+        for (hour, reported) in [(2, true), (3, false), (4, false), (5, true)] {
+            assert_eq!(run(&throttle, &mut state, hour, &["ann"]), [reported], "{hour}");
+        }
+    }
+
     #[test]
     fn periods() {
         for (text, expected) in [

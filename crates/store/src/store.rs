@@ -140,7 +140,10 @@ impl Store {
         };
         // A run that failed leaves the schedule where it is, but there must be one.
         let done = if run.status.moves_on() { run.nominal } else { Moment(i64::MIN) };
-        ledger::close_seam(&transaction, &run.schedule, done)?;
+        // One that was skipped has looked at nothing.
+        if run.status.has_findings() {
+            ledger::close_seam(&transaction, &run.schedule, done)?;
+        }
         ledger::move_on(&transaction, &run.schedule, done)?;
         if let Some(throttle) = throttle {
             set_throttle(&transaction, &run.schedule, throttle)?;

@@ -109,8 +109,8 @@ fn collect(planned: &Planned<'_>, now: Moment, limits: Limits, kept: Moment, due
             }
         };
         let interval = match planned.seam {
-            // What was missed has it.
-            Some(seam) if due.runs.is_empty() && due.missed.is_empty() => {
+            // A gap before the run has it.
+            Some(seam) if due.runs.is_empty() && !due.missed.iter().any(is_gap) => {
                 Interval { from: interval.from.min(seam), ..interval }
             }
             _ => interval,
@@ -136,10 +136,20 @@ fn missed(planned: &Planned<'_>, first: Moment, last: Moment, reason: Reason) ->
         at = next;
     }
     let (from, to) = (schedule.interval(first), schedule.interval(last));
-    let interval = from.ok().zip(to.ok()).map(|(first, last)| {
-        let from = first.from.min(last.from);
-        Interval { from: planned.seam.unwrap_or(from).min(from), to: first.to.max(last.to) }
-    });
+    let interval = from
+        .ok()
+        .zip(to.ok())
+        .map(|(from, to)| Interval { from: from.from.min(to.from), to: from.to.max(to.to) });
     let schedule = planned.id.to_owned();
-    Missed { schedule, first, last, firings, interval, reason }
+    let mut missed = Missed { schedule, first, last, firings, interval, reason };
+    if is_gap(&missed)
+        && let (Some(interval), Some(seam)) = (&mut missed.interval, planned.seam)
+    {
+        interval.from = interval.from.min(seam);
+    }
+    missed
+}
+
+fn is_gap(missed: &Missed) -> bool {
+    missed.reason == Reason::BeyondLookBack
 }

@@ -184,6 +184,7 @@ fn a_seam_stays_until_a_run_has_looked_at_it() {
     // One that failed, and one that ran again, are not the next one.
     assert_eq!(finish(3600, Status::Failed), Some(600));
     assert_eq!(finish(0, Status::Late), Some(600));
+    assert_eq!(finish(5400, Status::Skipped), Some(600));
     assert_eq!(finish(7200, Status::Done), None);
     store.set_schedule(&schedule("a", true), Some(Moment(7000)), Moment(5)).unwrap();
     store.record_missed(&missed(10_800, 14_400, Reason::BeyondLookBack)).unwrap();
