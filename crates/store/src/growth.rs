@@ -34,7 +34,8 @@ pub(crate) fn adds_nothing(before: &str, after: &str) -> bool {
         }
         (Some(known), value) if members(known).contains(&value) => true,
         (Some(known), value) => match number(known).zip(number(value)) {
-            Some((known, value)) => !is_count(field) || value <= known,
+            Some((known, value)) if is_count(field) => value <= known,
+            Some(_) => !is_name(value),
             None => is_time(known) && is_time(value),
         },
     })
@@ -49,7 +50,7 @@ fn members(value: &Value) -> Vec<&Value> {
 }
 
 fn is_count(field: &str) -> bool {
-    let field = field.to_ascii_lowercase();
+    let field = field.to_ascii_lowercase().replace("account", "");
     COUNTS.iter().any(|part| field.contains(part))
 }
 
@@ -60,6 +61,11 @@ fn number(value: &Value) -> Option<f64> {
         text.parse().ok().filter(|_| is_written)
     };
     value.as_f64().or_else(of_text)
+}
+
+/// Returns true for a text of digits, as accounts and ports are: what was computed is a number, or has a fraction.
+fn is_name(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Returns true for a time as people read it.
@@ -85,6 +91,7 @@ mod tests {
         let before = json!({
             "count": 5, "ips": ["1.1.1.1", "2.2.2.2"], "ports": "22", "user": "ann", "firstTime": 900,
             "first": "2026-11-30T12:00:00", "avg": "1.5", "sum(bytes)": "100", "age": 3,
+            "aws_account_id": "222222222222",
         });
         for (first, field, value, expected) in [
             (900, "count", json!(5), true),
@@ -103,6 +110,7 @@ mod tests {
             (950, "age", json!(4), true),
             (950, "sum(bytes)", json!("90"), true),
             (950, "sum(bytes)", json!("101"), false),
+            (950, "aws_account_id", json!("111111111111"), false),
             (950, "new", json!(1), false),
         ] {
             let mut after = before.clone();
